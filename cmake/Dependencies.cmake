@@ -1,0 +1,33 @@
+# Every library we take from the distribution, with the oldest version known to work (Debian 12).
+
+set(CMAKE_FIND_PACKAGE_PREFER_CONFIG OFF)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(Protobuf 3.21 REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(spdlog 1.10 CONFIG REQUIRED)
+find_package(yaml-cpp 0.7 CONFIG REQUIRED)
+find_package(CLI11 2.1 CONFIG REQUIRED)
+find_package(SQLite3 3.40 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
+
+find_path(ISAL_INCLUDE_DIR isa-l.h REQUIRED)
+find_library(ISAL_LIBRARY isal REQUIRED)
+add_library(isal INTERFACE)
+target_include_directories(isal SYSTEM INTERFACE "${ISAL_INCLUDE_DIR}")
+target_link_libraries(isal INTERFACE "${ISAL_LIBRARY}")
+
+if(TRIBUTARY_TRANSPORTS)
+  # The config package, not pkg-config: the latter takes 22 s over abseil's graph.
+  find_package(gRPC 1.51 CONFIG REQUIRED)
+  find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
+  find_package(Boost 1.81 REQUIRED)
+  find_package(OpenSSL REQUIRED)
+endif()
+if(TRIBUTARY_TESTS)
+  find_package(GTest 1.12 CONFIG REQUIRED)
+endif()
+if(TRIBUTARY_BENCH)
+  find_package(benchmark REQUIRED)
+endif()

@@ -1,0 +1,117 @@
+// Follows the event files below a set of directories: which exist, which grew, and their bytes on
+// demand.
+//
+// An event file is a regular file whose base name contains "tfevents", except names that end in
+// ".sagemaker-uploaded". Symbolic links are followed unless they lead into a loop (a directory that
+// is its own ancestor) or out of the logdir.
+//
+// Changes are learned from inotify where it works, and always by sweeps: files changed within the
+// last hour each second on file systems that send no events, backing off for older ones; a full
+// sweep each 60 s everywhere; a full sweep at once after an overflow of the event queue. Out of
+// inotify watches means sweeps, said once in status().
+//
+// The tailer only reads when told to: demand (credit, index) drives it, so a file is its own
+// buffer. It keeps at most `open_files_max` files open, closing the one that was idle longest.
+#ifndef TRIBUTARY_COMMON_EVENTFILE_TAILER_H_
+#define TRIBUTARY_COMMON_EVENTFILE_TAILER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "common/clock.h"
+#include "common/file.h"
+
+namespace tributary {
+
+// Numbers the files of one tailer from 0, in the order of their discovery. Never reused.
+using TailedFileId = uint32_t;
+
+struct TailedFile {
+  TailedFileId id = 0;
+  // Index of the directory in Options::roots.
+  int root = 0;
+  // Below the root, with '/'.
+  std::string relative_path;
+  // As of the last look.
+  FileStat stat;
+  bool present = true;
+  // The last error of a look or a read; OK again after a good one. The file is tried again with
+  // backoff, for ever.
+  absl::Status error;
+};
+
+// Where changes are announced without looking: inotify. A seam, so that the simulation has none.
+class ChangeNotifier {
+ public:
+  virtual ~ChangeNotifier() = default;
+  // Watches one directory (not what is below it). ResourceExhausted when the system allows no more
+  // watches; Unimplemented on a file system that sends no events.
+  virtual absl::Status Watch(const std::string& directory) = 0;
+  // Paths (directory/name) that changed since the last call; `overflowed` is set if some were lost.
+  // Never blocks.
+  virtual std::vector<std::string> Changes(bool* overflowed) = 0;
+  // A descriptor that polls readable when Changes would return something, or -1.
+  virtual int descriptor() const = 0;
+};
+
+std::unique_ptr<ChangeNotifier> MakeInotifyNotifier();
+
+// Not thread-safe: owned by the one thread that follows.
+class Tailer {
+ public:
+  struct Options {
+    std::vector<std::string> roots;
+    int open_files_max = 256;
+    absl::Duration sweep_recent = absl::Seconds(1);
+    absl::Duration sweep_all = absl::Seconds(60);
+  };
+  struct Dependencies {
+    FileSystem* files;  // both outlive the tailer
+    Clock* clock;
+    ChangeNotifier* notifier;  // may be null: sweeps only
+  };
+
+  Tailer(const Options& options, const Dependencies& dependencies);
+  ~Tailer();
+
+  // Looks for changes and returns the ids of files that are new, grew, shrank, were replaced,
+  // vanished or came back since the last call, each once, newest modification first. The first call
+  // finds everything that exists. Never fails: what could not be looked at keeps its state and its
+  // error.
+  std::vector<TailedFileId> Poll();
+
+  // When Poll should be called at the latest, on the monotonic clock, even if the notifier stays
+  // silent.
+  absl::Duration next_poll() const;
+
+  const TailedFile& file(TailedFileId id) const;
+  size_t file_count() const;
+
+  // True once a complete sweep of the root ended without an error of a directory: what exists there
+  // is known.
+  bool listing_complete(int root) const;
+
+  // Reads up to out.size() bytes at `offset`. 0 at the end for now. NotFound and Aborted mean the
+  // file went away or must be opened again (which the next call does).
+  absl::StatusOr<size_t> Read(TailedFileId id, uint64_t offset, absl::Span<char> out);
+  // The open file itself, for a fingerprint. Valid until the next call.
+  absl::StatusOr<ReadableFile*> Open(TailedFileId id);
+
+  // One line for people where following is degraded ("inotify: no more watches (limit 10),
+  // sweeping"), empty if not.
+  std::string status() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_COMMON_EVENTFILE_TAILER_H_
