@@ -47,7 +47,8 @@ class ReadableFile {
   virtual void DropCache(uint64_t offset, uint64_t length_bytes) = 0;
 };
 
-// Not thread-safe. Closed by the destructor, which does not sync.
+// Not thread-safe, but for Sync, which may run on another thread beside any other method. Closed by
+// the destructor, which does not sync.
 class WritableFile {
  public:
   virtual ~WritableFile() = default;
@@ -88,7 +89,9 @@ class FileSystem {
   // The directory's entries (names made, renamed, removed) are durable after OK.
   virtual absl::Status SyncDirectory(const std::string& directory) = 0;
   // Everything written to the file system that holds `path` is durable after OK (syncfs).
-  // Unimplemented where the kernel would not report errors: then sync each file.
+  // Unimplemented where the kernel would not report errors: then sync each file. An error of any
+  // write since the former call for this path is reported, whether or not the file is still open:
+  // an implementation keeps a descriptor of `path` from the first call on.
   virtual absl::Status SyncFileSystem(const std::string& path) = 0;
   // Bytes an unprivileged user may still write to the file system that holds `path`, and its size.
   struct Space {

@@ -43,10 +43,11 @@ class Registry {
   // All entries whose keys begin with `prefix`, in byte order of their keys.
   virtual absl::StatusOr<std::vector<RegistryEntry>> List(absl::string_view prefix) = 0;
 
-  // OK: the transaction is durable. Aborted: an expectation does not hold, nothing was changed. Any
-  // other error: unknown whether it was applied or will be found applied after a restart; the
-  // caller must not act as if either were so, and the registry refuses later calls with
-  // FailedPrecondition until it is opened again.
+  // OK: the transaction is durable. Aborted: an expectation does not hold, nothing was changed.
+  // ResourceExhausted: no space, nothing was changed, may be tried again. Any other error: unknown
+  // whether it was applied or will be found applied after a restart; the caller must not act as if
+  // either were so, and the registry refuses later calls with FailedPrecondition until it is opened
+  // again.
   virtual absl::Status Commit(const RegistryTransaction& transaction) = 0;
 };
 

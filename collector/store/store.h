@@ -1,7 +1,8 @@
 // The bytes that agents sent, kept exactly: one mirror file for each stream, and the registry row
 // that says how much of it is durable. FORMAT.md gives the layout on disk and the recovery rules.
 //
-// Threads: each MirrorStream belongs to one shard; its methods run on that shard's queue. The
+// Threads: each MirrorStream belongs to one shard. What changes it (Append, Fill, AddUnfilled,
+// SetBoundary, FingerprintAt) runs on that shard's queue; the plain accessors are thread-safe. The
 // Store's own methods run on the `commit` queue, except NoteDirty, which runs on the shard that it
 // names. Nothing here starts a thread or waits.
 #ifndef TRIBUTARY_COLLECTOR_STORE_STORE_H_
@@ -61,6 +62,17 @@ class MirrorStream {
   virtual uint64_t received() const = 0;
   virtual uint64_t durable() const = 0;
   virtual std::vector<ByteRange> unfilled() const = 0;
+  // Ranges below a registered offset that the disk lost or altered, as recovery found them. They
+  // stay listed when the agent has sent them again.
+  virtual std::vector<ByteRange> lost() const = 0;
+  // How often received() went back or the bytes below it changed their generation while the store
+  // was open: a new generation, or a sealed file. Whoever feeds an index from this stream starts it
+  // anew from the mirror when this has grown.
+  virtual uint64_t rewinds() const = 0;
+  // True from the refusal of StartGeneration until it may be tried again.
+  virtual bool overwritten() const = 0;
+  // Not OK: the mirror cannot be written any more, and why.
+  virtual absl::Status health() const = 0;
   // Where the bytes of the current generation can be read.
   virtual const std::string& mirror_path() const = 0;
 
@@ -69,8 +81,8 @@ class MirrorStream {
   //   OutOfRange          offset > received(): a gap, nothing taken
   //   AlreadyExists       the overlap differs: nothing taken
   //   ResourceExhausted   no space (or below data_free_min): nothing taken, the file was cut back
-  //   FailedPrecondition  the stream failed earlier and waits for recovery or an operator
-  //   Internal            the disk refused: the stream is sealed (see FORMAT.md)
+  //   FailedPrecondition  the stream failed earlier, or is just being sealed by a commit
+  //   Internal            the disk refused: the next commit seals the stream (see FORMAT.md)
   virtual absl::Status Append(uint64_t offset, absl::string_view bytes) = 0;
 
   // Puts bytes where the mirror has zeros (or the same bytes). AlreadyExists if it has others;
@@ -79,23 +91,45 @@ class MirrorStream {
   // Remembers ranges that were sent as unfilled zeros; kept with the next commit.
   virtual void AddUnfilled(ByteRange range) = 0;
 
+  // Tells where framing stands: the last record boundary at or below received(), and whether
+  // framing holds after it. Call it after the bytes were indexed, with FileIndex::boundary_offset()
+  // and framing_holds(); the next NoteDirty takes it into the row, and recovery scans from there.
+  // Without it recovery scans from an earlier boundary: slower, not wrong.
+  virtual void SetBoundary(uint64_t offset, bool framing_holds) = 0;
+
   // The fingerprint at min(offset, received()): of the row where it is that of the row, else read
   // from the mirror.
   virtual absl::StatusOr<Fingerprint> FingerprintAt(uint64_t offset) = 0;
 };
 
-// What a shard noted of one dirty stream, to be made durable by a commit.
+// What a shard noted of one dirty stream, to be made durable by a commit. Only NoteDirty makes one,
+// only Commit looks into it; it keeps the mirror's descriptor open.
 struct CommitNote {
   std::shared_ptr<MirrorStream> stream;
   Generation generation;
   uint64_t offset = 0;
   Fingerprint fingerprint;
+  uint64_t boundary_offset = 0;
+  bool framing_holds = true;
+  std::vector<ByteRange> unfilled;
+  // Counts the inodes that stood under the stream's name; a note of an earlier one is void.
+  uint64_t incarnation = 0;
+  // Null where the descriptor was given back before the commit.
+  std::shared_ptr<WritableFile> file;
+  // The mirror's name was made since the last commit.
+  bool new_name = false;
+  // The write or an early sync failed: to be sealed, whatever a sync says.
+  bool distrusted = false;
 };
 
 struct DurableAdvance {
   std::shared_ptr<MirrorStream> stream;
   Generation generation;
   uint64_t durable = 0;
+  // The sync failed and the stream was sealed: `durable` has not moved, received() went back to it,
+  // rewinds() has grown. The agent must open the stream again. If health() is not OK, the stream
+  // stopped.
+  bool sealed = false;
 };
 
 class Store {
@@ -143,7 +177,9 @@ class Store {
 
   // The node name for a machine: `wanted`, or `wanted~2`, … if other machines hold it; kept for the
   // machine id. The caller has found out whether a live session of another boot id holds it
-  // (`wanted_is_live_elsewhere`). AlreadyExists if the two cannot be told apart.
+  // (`wanted_is_live_elsewhere`). AlreadyExists if the two cannot be told apart. Where the answer
+  // is not `wanted`, the caller makes sure that no live session of another boot id holds the
+  // answer.
   virtual absl::StatusOr<std::string> AssignNode(absl::string_view wanted,
                                                  absl::string_view machine_id,
                                                  absl::string_view boot_id,
@@ -154,15 +190,18 @@ class Store {
   virtual std::vector<CommitNote> NoteDirty(int shard) = 0;
 
   // Makes the notes durable: syncs mirrors and directories, then one registry transaction, in this
-  // order. Streams whose sync failed are sealed and missing from the answer; see FORMAT.md. An
-  // error (the registry's) advances nothing, and the notes must be given again.
+  // order. Streams whose sync failed are sealed, and are in the answer as such; see FORMAT.md. An
+  // error (the registry's) advances nothing, and the notes must be given again, before newer ones.
+  // After any error but ResourceExhausted the registry refuses everything until the store is opened
+  // again: end the process.
   virtual absl::StatusOr<std::vector<DurableAdvance>> Commit(std::vector<CommitNote> notes) = 0;
 
   // A small durable fact of the collector itself ("port"). nullopt if unset.
   virtual absl::StatusOr<std::optional<std::string>> GetSetting(absl::string_view name) = 0;
   virtual absl::Status PutSetting(absl::string_view name, absl::string_view value) = 0;
 
-  // True while free space is below the bound: refuse bytes, keep serving.
+  // True while free space is below the bound: refuse bytes, keep serving. Looks at the file system
+  // again while it is true: ask from time to time.
   virtual bool full() = 0;
 };
 
