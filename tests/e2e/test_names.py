@@ -1,0 +1,84 @@
+"""`plan` before == what is served after; names never depend on how many nodes there are."""
+
+import json
+import subprocess
+
+import pytest
+from event_files import EventFile
+from programs import AGENT
+
+SLURM = {"SLURM_JOB_ID": "4711", "SLURM_JOB_NODELIST": "node[07-08]", "SLURMD_NODENAME": "node08", "SLURM_JOB_NAME": "bert"}
+
+
+def write_runs(logdir, *runs):
+    for number, run in enumerate(runs):
+        file = EventFile(logdir / run / f"events.out.tfevents.170000000{number}.h.{number}.0", 1_700_000_000 + number)
+        file.scalar("loss", 1, 1.0).close()
+
+
+def plan(*flags, env=None):
+    done = subprocess.run([AGENT, "plan", "--json", *map(str, flags)], capture_output=True, text=True, env=env, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {entry["run"] for entry in json.loads(done.stdout)["files"]}
+
+
+@pytest.mark.parametrize("flags, env, expected", [
+    (["--node", "n1"], {}, {"n1/exp/train", "n1/exp/eval", "n1"}),
+    (["--node", "n1", "--namespace", ""], {}, {"exp/train", "exp/eval", "."}),
+    (["--node", "n1", "--namespace", "team/{node}"], {}, {"team/n1/exp/train", "team/n1/exp/eval", "team/n1"}),
+    ([], SLURM, {"4711/node1/exp/train", "4711/node1/exp/eval", "4711/node1"}),
+    ([], {**SLURM, "SLURM_ARRAY_JOB_ID": "4700", "SLURM_ARRAY_TASK_ID": "3"},
+     {"4700_3/node1/exp/train", "4700_3/node1/exp/eval", "4700_3/node1"}),
+    (["--label", "team=nlp", "--namespace", "{team}/{job_name}"], SLURM, {"nlp/bert/exp/train", "nlp/bert/exp/eval", "nlp/bert"}),
+], ids=["by hand", "empty namespace", "template", "slurm", "slurm array", "label"])
+def test_plan_is_what_is_served(site, tmp_path, flags, env, expected):
+    logdir = tmp_path / "logs"
+    write_runs(logdir, "exp/train", "exp/eval", ".")
+    import os
+    environment = {**os.environ, **env}
+    planned = plan("--logdir", logdir, *flags, env=environment)
+    assert planned == expected
+    site.start_collector()
+    agent = site.start("agent", AGENT, "--collector", f"127.0.0.1:{site.port}", "--logdir", logdir, "--once", *flags, env=env)
+    assert agent.wait() == 0, agent.text()
+    assert set(site.http.json("/data/runs")) == planned
+
+
+def test_a_second_node_renames_nothing(site, tmp_path):
+    site.start_collector()
+    write_runs(tmp_path / "a", "exp")
+    site.once("n1", tmp_path / "a")
+    assert site.http.json("/data/runs") == ["n1/exp"]
+    write_runs(tmp_path / "b", "exp")
+    site.once("n2", tmp_path / "b")
+    assert sorted(site.http.json("/data/runs")) == ["n1/exp", "n2/exp"]
+
+
+def test_kept_name_wins_over_a_new_template_and_plan_says_so(site, tmp_path):
+    site.start_collector()
+    write_runs(tmp_path / "a", "exp")
+    site.once("n1", tmp_path / "a")
+    write_runs(tmp_path / "a", "exp", "exp2")
+    flags = ("--collector", f"127.0.0.1:{site.port}", "--node", "n1", "--logdir", tmp_path / "a", "--namespace", "new/{node}")
+    assert plan(*flags) == {"n1/exp", "new/n1/exp2"}
+    site.once("n1", tmp_path / "a", flags=("--namespace", "new/{node}"))
+    assert sorted(site.http.json("/data/runs")) == ["n1/exp", "new/n1/exp2"]
+
+
+def test_named_logdirs(site, tmp_path):
+    write_runs(tmp_path / "a", "exp")
+    write_runs(tmp_path / "b", "exp")
+    flags = ("--logdir", f"first={tmp_path / 'a'}", "--logdir", f"second={tmp_path / 'b'}", "--node", "n")
+    assert plan(*flags) == {"n/first/exp", "n/second/exp"}
+    site.start_collector()
+    site.once("n", f"first={tmp_path / 'a'}", f"second={tmp_path / 'b'}")
+    assert sorted(site.http.json("/data/runs")) == ["n/first/exp", "n/second/exp"]
+
+
+def test_mark_file_gives_a_daemons_stream_its_job(site, tmp_path):
+    import os
+    logdir = tmp_path / "logs"
+    write_runs(logdir, "exp")
+    marked = subprocess.run([AGENT, "mark", logdir], env={**os.environ, **SLURM}, capture_output=True, text=True)
+    assert marked.returncode == 0, marked.stderr
+    assert plan("--logdir", logdir, "--node", "node08") == {"4711/node1/exp"}
