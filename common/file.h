@@ -3,10 +3,14 @@
 //
 // Paths are byte strings as the kernel takes them. Errors carry the path and the reason of the
 // system, and map as
-//   ENOENT, ENOTDIR -> NotFound          EACCES, EPERM -> PermissionDenied   EEXIST ->
-//   AlreadyExists ENOSPC, EDQUOT, EFBIG -> ResourceExhausted   EMFILE, ENFILE, EAGAIN ->
-//   Unavailable   EROFS -> FailedPrecondition ESTALE -> Aborted (open it again)    everything else,
-//   EIO among it -> Internal
+//   ENOENT, ENOTDIR          NotFound
+//   EACCES, EPERM            PermissionDenied
+//   EEXIST                   AlreadyExists
+//   ENOSPC, EDQUOT, EFBIG    ResourceExhausted
+//   EMFILE, ENFILE, EAGAIN   Unavailable
+//   EROFS                    FailedPrecondition
+//   ESTALE                   Aborted (open it again)
+//   the rest, with EIO       Internal
 // A call that is interrupted is repeated inside.
 #ifndef TRIBUTARY_COMMON_FILE_H_
 #define TRIBUTARY_COMMON_FILE_H_
@@ -32,6 +36,13 @@ struct FileStat {
   uint32_t owner_uid = 0;
   bool is_directory = false;
   bool is_regular = false;
+};
+
+// One name in a directory. The type is of the name itself: a symbolic link is not followed.
+struct DirectoryEntry {
+  enum class Type { kUnknown, kRegular, kDirectory, kSymlink, kOther };
+  std::string name;
+  Type type = Type::kUnknown;  // kUnknown where the file system does not say: use Stat.
 };
 
 // Thread-safe: no call has a position. Closed by the destructor.
@@ -78,6 +89,8 @@ class FileSystem {
   virtual absl::StatusOr<FileStat> Stat(const std::string& path) = 0;
   // Names in the directory, without "." and "..", in no order.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;
+  // The same with the types that the directory itself holds: no look at each entry.
+  virtual absl::StatusOr<std::vector<DirectoryEntry>> ListEntries(const std::string& directory) = 0;
   // The path with every symbolic link resolved.
   virtual absl::StatusOr<std::string> RealPath(const std::string& path) = 0;
 
