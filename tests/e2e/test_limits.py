@@ -1,0 +1,222 @@
+"""Memory, descriptors and disks at their bounds."""
+
+import os
+
+import subprocess
+
+import pytest
+from event_files import EventFile, record, scalar_event, version_event
+from programs import wait_for
+
+INGEST_MEMORY = 64 << 20
+
+
+def write_file(path, records, tag="loss"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    block = b"".join(record(scalar_event(1_700_000_000.0 + step, step, tag, float(step))) for step in range(100))
+    with open(path, "wb") as file:
+        file.write(record(version_event(1_700_000_000.0)))
+        for _ in range(records // 100):
+            file.write(block)
+
+
+class LoopDisk:
+    """An ext4 of its own on a loop device, so that it can be frozen without freezing the machine."""
+
+    def __init__(self, directory, size):
+        self.image = directory / "disk.img"
+        self.mount = directory / "disk"
+        self.mount.mkdir()
+        with open(self.image, "wb") as image:
+            image.truncate(size)
+        run("mkfs.ext4", "-q", "-F", self.image)
+        made = subprocess.run(["mount", "-o", "loop", self.image, self.mount], capture_output=True, text=True)
+        if made.returncode != 0:
+            pytest.skip(f"no loop devices here: {made.stderr.strip()}")
+        self.frozen = False
+
+    def freeze(self):
+        run("fsfreeze", "-f", self.mount)
+        self.frozen = True
+
+    def thaw(self):
+        if self.frozen:
+            run("fsfreeze", "-u", self.mount)
+            self.frozen = False
+
+    def close(self):
+        self.thaw()
+        run("umount", "-l", self.mount)
+
+
+def run(*command):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+@pytest.fixture
+def disk(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("mounting a loop device needs root")
+    made = LoopDisk(tmp_path, 2 << 30)
+    yield made
+    made.thaw()
+
+
+def test_fault_12_a_hundred_agents_and_a_frozen_disk(site, disk, tmp_path):
+    site.store = disk.mount / "store"
+    site.start_collector("--ingest-memory", "64MiB", "--data-free-min", "0")
+    for number in range(100):
+        write_file(tmp_path / f"n{number}" / "run" / "events.out.tfevents.1700000000.h.1.0", 40_000)
+    disk.freeze()
+    agents = [site.start_agent(f"n{number}", tmp_path / f"n{number}") for number in range(100)]
+    try:
+        peak = 0
+        for _ in range(250):
+            peak = max(peak, site.collector.rss_bytes())
+            subprocess.run(["sleep", "0.1"], check=True)
+        nodes = site.http.json("/api/v1/cluster")["nodes"]
+        connected = [node["name"] for node in nodes if node["state"] == "connected"]
+        assert all(agent.running() for agent in agents)
+        assert len(connected) == 100, f"{len(connected)} of 100 agents are connected after 25 s on a frozen disk"
+        assert peak < INGEST_MEMORY + (100 << 20), f"{peak / 1e6:.0f} MB resident"
+    finally:
+        disk.thaw()
+    sources = {(f"n{number}", "run/events.out.tfevents.1700000000.h.1.0"): tmp_path / f"n{number}" / "run" / "events.out.tfevents.1700000000.h.1.0"
+               for number in range(100)}
+    wait_for(lambda: site.durable(sources), "everything is durable after the thaw", 120, every=0.5)
+    site.close()
+    disk.close()
+
+
+def test_fault_10_a_full_disk_then_space_again(site, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("mounting a tmpfs needs root")
+    mount = tmp_path / "small"
+    mount.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", mount)
+    try:
+        site.store = mount / "store"
+        site.start_collector("--data-free-min", "0")
+        ballast = mount / "ballast"
+        ballast.write_bytes(b"\0" * (14 << 20))
+        path = tmp_path / "n" / "run" / "events.out.tfevents.1700000000.h.1.0"
+        write_file(path, 240_000)
+        site.start_agent("n", tmp_path / "n")
+        key = ("n", "run/" + path.name)
+        wait_for(lambda: site.streams().get(key, {}).get("received", 0) > 0, "some bytes arrive")
+        subprocess.run(["sleep", "3"], check=True)
+        assert site.streams()[key]["durable"] < path.stat().st_size
+        assert site.http.ready()
+        assert site.http.json("/data/runs") == ["n/run"]
+        ballast.unlink()
+        wait_for(lambda: site.durable({key: path}), "ingest goes on by itself once there is space", 60)
+        assert (site.store / "logdir" / "n" / "run" / path.name).read_bytes() == path.read_bytes()
+        assert site.collector.stop() == 0
+    finally:
+        site.close()
+        run("umount", "-l", mount)
+
+
+def test_agent_with_a_thousand_files_stays_below_32_mb(site, tmp_path):
+    sources = {}
+    for number in range(1000):
+        path = tmp_path / "n" / f"run{number}" / "events.out.tfevents.1700000000.h.1.0"
+        write_file(path, 100)
+        sources[("n", f"run{number}/{path.name}")] = path
+    site.start_collector()
+    agent = site.start_agent("n", tmp_path / "n")
+    wait_for(lambda: site.durable(sources), "all is durable", 60)
+    assert agent.rss_bytes() <= 32 << 20, f"{agent.rss_bytes() / 1e6:.1f} MB resident"
+
+
+def test_fault_28_many_files_with_few_descriptors(site, tmp_path):
+    sources = {}
+    for number in range(2000):
+        path = tmp_path / "n" / f"run{number}" / "events.out.tfevents.1700000000.h.1.0"
+        EventFile(path).scalar("loss", 1, 1.0).close()
+        sources[("n", f"run{number}/{path.name}")] = path
+    site.start_collector()
+    site.start("agent", "sh", "-c", 'ulimit -n 64 && exec "$0" "$@"', agent_binary(), "--collector", f"127.0.0.1:{site.port}", "--node", "n",
+               "--logdir", tmp_path / "n")
+    wait_for(lambda: site.durable(sources), "all is durable", 90, every=0.5)
+
+
+def agent_binary():
+    from programs import AGENT
+
+    return AGENT
+
+
+def test_fault_32_a_giant_record_among_scalars(site, tmp_path):
+    """200 MB in one record: streamed in parts, the scalars of another file are not held up."""
+    big = tmp_path / "n" / "big" / "events.out.tfevents.1700000000.h.1.0"
+    file = EventFile(big)
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    payload = Event(wall_time=1.0, step=1, graph_def=b"").SerializeToString()
+    # An unknown field of 200 MB makes the record giant without making its event unusual.
+    size = 200 << 20
+    header = b"\xfa\x3e" + varint(size)
+    body = payload + header + bytes(size)
+    file.raw(fast_record(body)).scalar("after", 1, 1.0)
+    file.close()
+    site.start_collector()
+    agent = site.start_agent("n", tmp_path / "n")
+    small = EventFile(tmp_path / "n" / "small" / "events.out.tfevents.1700000000.h.1.0")
+    for step in range(20):
+        small.scalar("loss", step, 1.0)
+        wait_for(lambda: points(site, "n/small", "loss") == step + 1, f"{step + 1} points beside the giant record", 20)
+    wait_for(lambda: site.durable({("n", "big/" + big.name): big}), "the giant record is durable", 60)
+    assert points(site, "n/big", "after") == 1
+    assert agent.rss_bytes() < 100 << 20
+
+
+def points(site, run_name, tag):
+    status, _, body = site.http.request(f"/data/plugin/scalars/scalars?run={run_name}&tag={tag}")
+    return 0 if status != 200 else body.count(b"[") - 1
+
+
+def varint(number):
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes(out + bytes([number]))
+
+
+def fast_record(payload):
+    """A record whose CRC is made by the C implementation that comes with TensorBoard's own writer, if any, else by ours."""
+    import struct
+
+    from event_files import masked_crc32c
+
+    length = struct.pack("<Q", len(payload))
+    return length + struct.pack("<I", masked_crc32c(length)) + payload + struct.pack("<I", masked_zero_tail(payload))
+
+
+def masked_zero_tail(payload):
+    """The masked CRC of a payload that ends in many zeros: zeros are appended by matrix powers, not byte by byte."""
+    head = payload.rstrip(b"\0")
+    zeros = len(payload) - len(head)
+    crc = 0xFFFFFFFF
+    from event_files import TABLE
+
+    for byte in head:
+        crc = TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    matrix = [TABLE[1 << bit] if bit < 8 else 1 << (bit - 8) for bit in range(32)]
+    while zeros:
+        if zeros & 1:
+            crc = apply(matrix, crc)
+        matrix = [apply(matrix, column) for column in matrix]
+        zeros >>= 1
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def apply(matrix, vector):
+    result = 0
+    for bit in range(32):
+        if vector >> bit & 1:
+            result ^= matrix[bit]
+    return result
