@@ -28,9 +28,9 @@ struct RegistryTransaction {
     std::string key;
     std::optional<std::string> value;  // nullopt: the key must be absent
   };
-  std::vector<Expectation> expect;
-  std::vector<RegistryEntry> puts;
-  std::vector<std::string> deletes;
+  std::vector<Expectation> expect = {};
+  std::vector<RegistryEntry> puts = {};
+  std::vector<std::string> deletes = {};
 };
 
 // Owned by one thread at a time (the `commit` thread).
