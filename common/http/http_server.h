@@ -24,9 +24,10 @@ class HttpServer {
     uint32_t header_bytes_max = 64u << 10;  // exceeded: 431
     uint64_t body_bytes_max = 16u << 20;    // exceeded: 413
     int connections_max = 10'000;  // exceeded: the oldest idle one is closed, else the new one
+    // Without a request, and for each 256 KiB of an answer to be taken.
     absl::Duration idle_timeout = absl::Seconds(60);
-    absl::Duration request_timeout =
-        absl::Seconds(20);  // from the first byte of a request to its last
+    // From the first byte of a request to its last; after it the connection is closed.
+    absl::Duration request_timeout = absl::Seconds(20);
   };
 
   // `handler` must live until Stop has returned.

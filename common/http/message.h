@@ -3,6 +3,7 @@
 #ifndef TRIBUTARY_COMMON_HTTP_MESSAGE_H_
 #define TRIBUTARY_COMMON_HTTP_MESSAGE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,6 +19,13 @@ namespace tributary::http {
 
 // In order, repeated keys kept, values percent-decoded.
 using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+// `text` with %XX turned into bytes; a '%' that two hex digits do not follow stays as it is.
+std::string PercentDecode(absl::string_view text);
+// Everything but letters, digits and "-._~" as %XX: safe in any part of a URL.
+std::string PercentEncode(absl::string_view text);
+// Of a query string or an urlencoded body: '+' is a space, a key without '=' has an empty value.
+Parameters ParseQuery(absl::string_view query);
 
 struct Request {
   std::string method;    // "GET"
@@ -36,8 +44,12 @@ struct Request {
   absl::string_view Header(absl::string_view name) const;
 };
 
-// Form fields of a body, multipart/form-data or application/x-www-form-urlencoded by its
-// Content-Type. InvalidArgument for a body that is neither or is malformed.
+// Most fields that ParseForm takes; a body with more is malformed.
+inline constexpr size_t kFormFieldsMax = 100'000;
+
+// Form fields of a body (uploaded files are not among them), multipart/form-data or
+// application/x-www-form-urlencoded by its Content-Type. InvalidArgument for a body that is neither
+// or is malformed.
 absl::StatusOr<Parameters> ParseForm(const Request& request);
 
 // Hands out a large body in parts, when the peer is ready for them. Called by one thread at a time.
@@ -58,8 +70,10 @@ struct Response {
   std::unique_ptr<BodyStream> stream;
   uint64_t stream_bytes = 0;
   // The body is gzip already: Content-Encoding is set, or it is inflated for a client that does not
-  // take it.
+  // take it. Not for streams.
   bool body_is_gzip = false;
+  // Whether a textual body may be compressed for a client that takes gzip.
+  bool compress = true;
 };
 
 // Runs on an HTTP thread; must be thread-safe and must not wait for anything slow.
