@@ -25,6 +25,15 @@ uint32_t ConcatCrc32c(uint32_t first, uint32_t second, uint64_t second_bytes);
 // useful.
 inline uint32_t MaskCrc32c(uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8u; }
 
+namespace internal {
+
+// The three ways there are, for the test that they agree and for the benchmark.
+// Crc32cByInstruction is the table's where the processor has no instruction.
+uint32_t Crc32cByTable(absl::string_view data);
+uint32_t Crc32cByInstruction(absl::string_view data);
+uint32_t Crc32cByIsal(absl::string_view data);
+
+}  // namespace internal
 }  // namespace tributary
 
 #endif  // TRIBUTARY_COMMON_EVENTFILE_CRC32C_H_

@@ -1,11 +1,13 @@
 // Reads the wire format of Event and Summary by hand: no allocation, no copy; 5-7 times as fast as
 // parsing messages.
 //
-// Agrees with libprotobuf on every input (a differential fuzz target holds this): what it refuses,
-// libprotobuf refuses; for a field that repeats, the last one wins; within a oneof the last member
-// wins; unknown fields are skipped; a group is skipped; a submessage field that occurs twice is
-// merged by libprotobuf, and here reported as kRare so that the caller parses that event with
-// libprotobuf. Strings that are not UTF-8 are refused as proto3 does.
+// Agrees with libprotobuf, one level of messages at a time (differential fuzz targets hold this):
+// what it refuses, libprotobuf refuses; for a field that repeats, the last one wins; within a oneof
+// the last member wins; unknown fields are skipped; strings that are not UTF-8 are refused as
+// proto3 does. The bytes of a submessage are handed on unread: whoever reads them finds out whether
+// they are well-formed. Where only libprotobuf gets it right, the result is kRare, and the caller
+// parses that event with libprotobuf: a submessage that occurs twice (it is merged), a submessage
+// of a oneof that another member replaces, and groups.
 //
 // Field numbers: Event 1 wall_time (double), 2 step (int64), 3 file_version, 4 graph_def, 5
 // summary, 6 log_message, 7 session_log, 8 tagged_run_metadata, 9 meta_graph_def, 10
@@ -23,7 +25,7 @@ namespace tributary {
 enum class ScanResult {
   kOk,
   kMalformed,  // libprotobuf would refuse it too.
-  kRare,       // Legal, but only libprotobuf gets it right (merged submessages).
+  kRare,       // Perhaps legal: ask libprotobuf (merged or replaced submessages, groups).
 };
 
 struct ScannedEvent {
@@ -84,7 +86,8 @@ struct ScannedScalarTensor {
   bool is_float_rank_0 = false;
 };
 
-// True if `tensor` is one, and then fills `out`. False for anything else, malformed bytes included.
+// True if `tensor` is one, and then fills `out`. False for anything else: malformed bytes, other
+// counts, strings, complex, quantized, sub-byte and reference dtypes, tensors with groups in them.
 bool ScanScalarTensor(absl::string_view tensor, ScannedScalarTensor* out);
 
 }  // namespace tributary

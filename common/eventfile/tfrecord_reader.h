@@ -10,10 +10,12 @@
 #define TRIBUTARY_COMMON_EVENTFILE_TFRECORD_READER_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "common/eventfile/record_search.h"
 
 namespace tributary {
 
@@ -38,7 +40,8 @@ struct Damage {
 };
 
 // Not thread-safe. Memory: at most `record_bytes_max` for a record that arrives in pieces; none for
-// one that lies within the bytes of one Feed.
+// one that lies within the bytes of one Feed. While framing is lost, resync_record_bytes_max and
+// one Feed. While at_zeros holds, what is fed all the same.
 class TfRecordReader {
  public:
   struct Options {
@@ -51,6 +54,9 @@ class TfRecordReader {
     // While framing is lost, a candidate header whose record is longer than this is not believed.
     // Bounds both the memory and the wait of the search.
     uint64_t resync_record_bytes_max = 64u << 20;
+    // True for bytes that will never be filled in later (the collector's mirror, a file at rest):
+    // zeros are damage at once, nothing waits for TakeZerosAsDamage, at_zeros is always false.
+    bool zeros_are_final = false;
   };
 
   // A record whose length and payload hold their CRCs.
@@ -78,14 +84,20 @@ class TfRecordReader {
   // on. A hole is reported once, with its full length, when the record after it is found.
   std::optional<Outcome> Next();
 
-  // True if the reader stands at a record boundary, or inside its unfinished record, and what must
-  // come next begins with zeros: a whole header of zeros, or a payload-and-footer whose bytes from
-  // some offset to the present end are all zero with at least 16 of them. A network file system may
-  // not have filled the range yet: wait, and read it again.
+  // True if a network file system may not have filled in yet what must come next: wait, and read it
+  // again from boundary_offset with a new reader. That is
+  //   - a whole header of zeros;
+  //   - an unfinished record whose payload and footer, from some offset to the present end, are all
+  //     zeros, at least 16 of them;
+  //   - a length or a payload that fails its CRC and ends in zeros, which go on after it (16 of
+  //   them
+  //     together, or as many as there are yet).
+  // To be asked when Next has returned nullopt. A legal payload may have zeros too, so this says
+  // nothing before the end of the file: only whoever waited there may take them for damage.
   bool at_zeros() const;
 
   // Zeros are what the file really holds: treat them as damage from here on, search for the next
-  // record. Call Next after.
+  // record. Call Next after. Does nothing unless at_zeros().
   void TakeZerosAsDamage();
 
   // False while a damaged length is being skipped, and no later record was found yet.
@@ -103,8 +115,61 @@ class TfRecordReader {
   std::optional<Damage> pending_damage() const;
 
  private:
-  // The implementer groups the members as constant / state.
+  enum class State {
+    kAtRecord,    // The next unconsumed byte begins a record.
+    kInLong,      // Within a record longer than record_bytes_max; long_ is set.
+    kMaybeZeros,  // As kAtRecord; this record is damaged and ends in zeros: it needs more bytes to
+                  // tell damage from an unfilled range.
+    kZeros,       // An unfilled range begins in this record. Only TakeZerosAsDamage leads out.
+    kLost,        // search_ is set.
+  };
+
+  // A record that is consumed while it arrives.
+  struct Long {
+    uint64_t payload_bytes = 0;
+    uint64_t done_bytes = 0;  // of the payload
+    uint32_t crc = 0;         // of those
+    uint64_t zeros = 0;       // at the end of those; counted up to 16
+    std::string head;
+  };
+
+  enum class Zeros { kNo, kMaybe, kYes };
+
+  // The next `wanted` unconsumed bytes in one piece, or all there are if that is fewer.
+  absl::string_view Peek(uint64_t wanted);
+  void Consume(uint64_t bytes);
+  // Moves up to `bytes` from in_ to carry_.
+  void Carry(uint64_t bytes);
+  size_t carried_bytes() const { return carry_.size() - carry_begin_; }
+
+  // One function for each state. True if they go on: a state to look at again, or `out` is set.
+  bool AtRecord(Outcome* out);
+  bool InLong(Outcome* out);
+  bool Lost(Outcome* out);
+
+  void Lose(DamageCause cause);
+  bool DamagedData(uint64_t record_bytes, Outcome* out);
+  // Whether the damaged `unit_bytes` from here end in zeros that go on after them.
+  Zeros ZerosAfter(uint64_t unit_bytes);
+  // Zeros at the end of a long record of whose footer `footer` is there; counted up to 16.
+  uint64_t LongZeros(absl::string_view footer) const;
+
+  // Constant.
   const Options options_;
+
+  // What is known and not consumed: carry_ from carry_begin_ on, then in_. offset_ is where it
+  // begins in the file, and boundary_ <= offset_ what boundary_offset() says.
+  std::string carry_;
+  size_t carry_begin_ = 0;
+  absl::string_view in_;
+  uint64_t offset_;
+  uint64_t boundary_;
+
+  State state_ = State::kAtRecord;
+  bool zeros_taken_ = false;  // The present record's zeros are damage.
+  std::unique_ptr<Long> long_;
+  std::unique_ptr<RecordSearch> search_;
+  DamageCause lost_cause_ = DamageCause::kLengthCrc;
 };
 
 }  // namespace tributary
