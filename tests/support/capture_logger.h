@@ -1,0 +1,46 @@
+// A logger that keeps what was said, for tests.
+#ifndef TRIBUTARY_TESTS_SUPPORT_CAPTURE_LOGGER_H_
+#define TRIBUTARY_TESTS_SUPPORT_CAPTURE_LOGGER_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/log.h"
+#include "common/mutex.h"
+
+namespace tributary {
+
+// Thread-safe. Takes every level, throttles nothing.
+class CaptureLogger : public Logger {
+ public:
+  bool enabled(LogLevel) const override { return true; }
+
+  // "warn message key=value", in the order they were said.
+  std::vector<std::string> lines() const {
+    MutexLock lock(&mu_);
+    return lines_;
+  }
+  bool Contains(absl::string_view part) const {
+    for (const std::string& line : lines()) {
+      if (absl::StrContains(line, part)) return true;
+    }
+    return false;
+  }
+
+ protected:
+  void Write(LogLevel level, absl::string_view message, std::vector<LogField> fields) override {
+    MutexLock lock(&mu_);
+    lines_.push_back(absl::StrCat(LogLevelName(level), " ", FormatLogLine(message, fields)));
+  }
+
+ private:
+  mutable Mutex mu_;
+  std::vector<std::string> lines_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_TESTS_SUPPORT_CAPTURE_LOGGER_H_
