@@ -67,6 +67,11 @@ class FileIndex {
 
   virtual uint64_t indexed_bytes() const = 0;  // fed so far
   virtual uint64_t records() const = 0;        // whole and decoded
+  // Values that could not become a point: of another kind than their series (a vector among
+  // scalars), of a record too long to be kept whole, or beyond the limit of series.
+  virtual uint64_t skipped_values() const = 0;
+  // In file order; the last may be a hole that is still open. After 10 000 the last one stands for
+  // all that follow.
   virtual std::vector<Damage> damage() const = 0;
   // Where framing stands, for the store's row.
   virtual uint64_t boundary_offset() const = 0;
