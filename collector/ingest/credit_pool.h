@@ -1,0 +1,109 @@
+// Bounds the memory that all agents together can take: no byte is on its way without a credit for
+// it, and all credits come from one pool.
+//
+// A session's share is what it may still send (held) plus what it sent and we have not put away
+// (in flight). Each admitted session has at least the floor reserved for it. The rest goes by
+// demand: a session that uses up what it holds is given more, up to a window that doubles while it
+// goes on and halves with each Tick in which it sent little; sessions that want more take turns of
+// one quantum. The sum of all shares, each counted as at least the floor, never exceeds the pool.
+//
+// Not thread-safe. Owned by the session table.
+#ifndef TRIBUTARY_COLLECTOR_INGEST_CREDIT_POOL_H_
+#define TRIBUTARY_COLLECTOR_INGEST_CREDIT_POOL_H_
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "common/types.h"
+
+namespace tributary {
+
+// Counts the connections of one run of the collector, from 1.
+using SessionId = Named<struct SessionIdTag, uint64_t>;
+
+class CreditPool {
+ public:
+  struct Options {
+    // All shares together, in bytes. At least twice floor_bytes.
+    uint64_t pool_bytes = 256u << 20;
+    // Reserved for each session: a flush of scalars needs no round trip. At most half of the pool
+    // is reserved so, which bounds the sessions.
+    uint64_t floor_bytes = 8u << 10;
+    // Most that one session's share grows to. At least floor_bytes.
+    uint64_t session_bytes_max = 4u << 20;
+    // Most that is given in one turn.
+    uint64_t quantum_bytes = 512u << 10;
+  };
+  struct Grant {
+    SessionId session;
+    uint64_t bytes = 0;
+  };
+
+  explicit CreditPool(const Options& options) : options_(options) {}
+
+  // A new session, which holds the floor from now on. False if the pool has no room for one more.
+  bool Admit(SessionId session);
+  // The session ended: what it holds comes back now, what is in flight as Finish tells.
+  void Release(SessionId session);
+
+  // The agent sent so many bytes. False, and nothing changes, if it does not hold as many.
+  bool Spend(SessionId session, uint64_t bytes);
+  // So many bytes in flight were put away or refused.
+  void Finish(SessionId session, uint64_t bytes);
+  // The agent gives back credit that it will not use. False if it does not hold as much.
+  bool Return(SessionId session, uint64_t bytes);
+
+  // While paused nothing is given: the store has no room. After it, each session that spent
+  // something meanwhile is given at least one byte, so that it knows.
+  void Pause();
+  void Resume();
+  bool paused() const { return paused_; }
+
+  // Gives what can be given now. Each grant must be told to its agent.
+  std::vector<Grant> TakeGrants();
+  // Once a second: windows of sessions that sent little shrink.
+  void Tick();
+
+  uint64_t floor_bytes() const { return options_.floor_bytes; }
+  // Sum of the shares: never more than pool_bytes.
+  uint64_t reserved_bytes() const { return reserved_bytes_; }
+  uint64_t held_bytes(SessionId session) const;
+  uint64_t in_flight_bytes(SessionId session) const;
+  uint64_t sessions() const { return admitted_; }
+
+ private:
+  struct Share {
+    uint64_t held = 0;
+    uint64_t in_flight = 0;
+    uint64_t window = 0;
+    uint64_t spent_since_tick = 0;
+    bool admitted = true;
+    bool in_turns = false;
+    bool in_floor_turns = false;
+    bool owed = false;  // is given at least a byte once the pool is not paused
+  };
+  uint64_t Reserved(const Share& share) const;
+  // Runs `change` on the share and keeps reserved_bytes_ right.
+  template <typename Change>
+  void Update(Share* share, Change change);
+  bool Wants(const Share& share) const;
+  void QueueIfWanting(SessionId session, Share* share);
+  // Gives one turn to the front of `turns`. False if there is nobody, or no room.
+  bool GiveTurn(std::deque<SessionId>* turns, bool Share::*queued,
+                absl::flat_hash_map<SessionId, uint64_t>* given);
+
+  const Options options_;
+  absl::flat_hash_map<SessionId, Share> shares_;
+  // Who waits for its turn. Those below the floor have room by right and wait for nobody else.
+  std::deque<SessionId> turns_;
+  std::deque<SessionId> floor_turns_;
+  uint64_t reserved_bytes_ = 0;
+  uint64_t admitted_ = 0;
+  bool paused_ = false;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_COLLECTOR_INGEST_CREDIT_POOL_H_

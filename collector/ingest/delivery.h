@@ -1,0 +1,72 @@
+// Carries orders of sessions to the queues that may do file I/O, and the answers back.
+//
+// Everything is called on the session queue, and every answer runs there, after the session queue
+// was left. Orders for one shard keep their order: what was appended before an Offer is in it.
+#ifndef TRIBUTARY_COLLECTOR_INGEST_DELIVERY_H_
+#define TRIBUTARY_COLLECTOR_INGEST_DELIVERY_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "collector/ingest/shard.h"
+#include "collector/store/store.h"
+#include "common/task_queue.h"
+
+namespace tributary {
+
+class Delivery {
+ public:
+  // One shard and the queue it lives on.
+  struct ShardSeat {
+    Shard* shard;
+    TaskQueue* queue;
+  };
+  // All outlive this, and every task that is posted.
+  struct Dependencies {
+    Store* store;
+    TaskQueue* session;
+    TaskQueue* commit;
+    std::vector<ShardSeat> shards;
+  };
+  template <typename T>
+  using Answer = absl::AnyInvocable<void(T)>;
+
+  struct OfferOrder {
+    std::shared_ptr<MirrorStream> stream;
+    std::optional<uint64_t> ask_offset;
+  };
+  struct NewGeneration {
+    // The store's: see Store::StartGeneration.
+    absl::Status status;
+    StreamOffer offer;
+  };
+
+  explicit Delivery(const Dependencies& dependencies) : deps_(dependencies) {}
+
+  void AssignNode(std::string wanted, std::string machine_id, std::string boot_id,
+                  bool wanted_is_live_elsewhere, Answer<absl::StatusOr<std::string>> answer);
+  void OpenStreams(std::vector<StreamRequest> requests,
+                   Answer<absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>>> answer);
+  // In the order of the orders.
+  void Offer(std::vector<OfferOrder> orders, Answer<std::vector<StreamOffer>> answer);
+  // All slices belong to streams of the one shard.
+  void Append(int shard, std::vector<ShardSlice> slices, Answer<AppendResult> answer);
+  void Fill(FillOrder order, Answer<std::optional<SliceRefusal>> answer);
+  void StartGeneration(std::shared_ptr<MirrorStream> stream, Generation differs_from,
+                       Answer<NewGeneration> answer);
+  void AskFull(Answer<bool> answer);
+
+  int shards() const { return static_cast<int>(deps_.shards.size()); }
+
+ private:
+  const Dependencies deps_;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_COLLECTOR_INGEST_DELIVERY_H_

@@ -1,0 +1,201 @@
+#include "collector/ingest/ingest.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+
+namespace tributary {
+
+// Carries what shards and the commit cycle tell to the session queue.
+class Ingest::Events : public ShardEvents, public CommitEvents {
+ public:
+  explicit Events(Ingest* ingest) : ingest_(ingest) {}
+
+  void OnDirty() override { ingest_->commit_cycle_->MarkDirty(); }
+  void OnProgress(StreamProgress progress) override {
+    ingest_->deps_.session->Post(
+        [ingest = ingest_, progress] { ingest->sessions_->OnProgress(progress); });
+  }
+  void OnDurable(std::vector<DurableAdvance> advances, std::vector<PendingFill> fills) override {
+    ingest_->deps_.session->Post(
+        [ingest = ingest_, advances = std::move(advances), fills = std::move(fills)] {
+          ingest->sessions_->OnDurable(advances, fills);
+        });
+  }
+  void OnRewound(std::shared_ptr<MirrorStream> stream, StreamProgress progress) override {
+    ingest_->deps_.session->Post([ingest = ingest_, stream = std::move(stream), progress] {
+      ingest->sessions_->OnRewound(stream, progress);
+    });
+  }
+  void OnFatal(absl::Status status) override { ingest_->deps_.on_fatal(std::move(status)); }
+
+ private:
+  Ingest* const ingest_;
+};
+
+Ingest::Ingest(const Options& options, const Dependencies& dependencies)
+    : options_(options), deps_(dependencies), events_(std::make_unique<Events>(this)) {
+  std::vector<Delivery::ShardSeat> seats;
+  for (size_t i = 0; i < deps_.shards.size(); ++i) {
+    Shard::Options shard = options_.shard;
+    shard.number = static_cast<int>(i);
+    shards_.push_back(std::make_unique<Shard>(
+        shard, Shard::Dependencies{deps_.store, deps_.index, deps_.files, deps_.clock,
+                                   deps_.shards[i], events_.get(), deps_.metrics, deps_.log}));
+    seats.push_back({shards_.back().get(), deps_.shards[i]});
+  }
+  delivery_ = std::make_unique<Delivery>(
+      Delivery::Dependencies{deps_.store, deps_.session, deps_.commit, seats});
+  commit_cycle_ = std::make_unique<CommitCycle>(
+      options_.commit, CommitCycle::Dependencies{deps_.store, deps_.clock, deps_.commit, seats,
+                                                 events_.get(), deps_.metrics, deps_.log});
+  SessionTable::Options sessions;
+  sessions.limits = options_.limits;
+  sessions.credit = options_.credit;
+  sessions.store_id = deps_.store->store_id();
+  sessions.start_nonce = options_.start_nonce;
+  sessions.collector_version = options_.collector_version;
+  sessions_ = std::make_unique<SessionTable>(
+      sessions, SessionTable::Dependencies{deps_.clock, deps_.session, delivery_.get(), &streams_,
+                                           deps_.metrics, deps_.log});
+  ClusterPublisher::Options publisher;
+  publisher.store_id = deps_.store->store_id();
+  publisher_ = std::make_unique<ClusterPublisher>(publisher, deps_.clock, sessions_.get(),
+                                                  &streams_, deps_.board);
+}
+
+Ingest::~Ingest() = default;
+
+void Ingest::Start() {
+  for (const std::shared_ptr<MirrorStream>& stream : deps_.store->Streams()) {
+    StreamEntry* const entry = streams_.Add(stream);
+    // No task runs on the shard yet: its state may be touched from here. The indexing itself is
+    // posted, to all shards at once.
+    entry->index = shards_[static_cast<size_t>(stream->shard())]->Adopt(stream);
+  }
+  // What recovery found (a lower offset, say) is in no cycle yet.
+  commit_cycle_->MarkDirty();
+  Tick();
+  Publish();
+}
+
+void Ingest::Tick() {
+  deps_.session->PostAfter(absl::Seconds(1), [this] {
+    sessions_->Tick();
+    Tick();
+  });
+}
+
+void Ingest::Publish() {
+  deps_.session->PostAfter(options_.publish_interval, [this] {
+    publisher_->PublishIfChanged();
+    Publish();
+  });
+}
+
+int64_t Ingest::streams_loading() const {
+  int64_t loading = 0;
+  for (const std::unique_ptr<Shard>& shard : shards_) loading += shard->streams_loading();
+  return loading;
+}
+
+void Ingest::Stop(const std::string& why, Task done) {
+  deps_.session->Post([this, why, done = std::move(done)]() mutable {
+    sessions_->Stop(why);
+    // Behind what the sessions gave to the shards: the shards note after it.
+    commit_cycle_->Finish(std::move(done));
+  });
+}
+
+std::string Ingest::KnownNode(const ingest::v1::NodeFacts& facts) const {
+  // A machine that is connected may have a name other than it wishes.
+  std::string known;
+  sessions_->ForEachLive([&](const Session& session) {
+    const ingest::v1::NodeFacts& other = session.hello().node();
+    if (other.name() == facts.name() && !facts.machine_id().empty() &&
+        other.machine_id() == facts.machine_id() && other.boot_id() == facts.boot_id()) {
+      known = session.node();
+    }
+  });
+  if (!known.empty()) return known;
+  return streams_.HasNode(facts.name()) ? facts.name() : std::string();
+}
+
+namespace {
+
+ingest::v1::SourceState DescribedState(const StreamEntry& entry) {
+  return entry.source_state == ingest::v1::SOURCE_STATE_UNSPECIFIED
+             ? ingest::v1::SOURCE_STATE_LIVE
+             : entry.source_state;
+}
+
+// A cursor must be text, and a path need not be: both are escaped.
+std::string MakeCursor(const StreamIdentity& identity) {
+  return absl::StrCat(absl::BytesToHexString(identity.logdir_name), ".",
+                      absl::BytesToHexString(identity.path));
+}
+
+std::optional<StreamIdentity> ParseCursor(const std::string& node, absl::string_view cursor) {
+  const size_t dot = cursor.find('.');
+  const auto is_hex = [](absl::string_view text) {
+    return text.size() % 2 == 0 &&
+           text.find_first_not_of("0123456789abcdef") == absl::string_view::npos;
+  };
+  if (dot == absl::string_view::npos || !is_hex(cursor.substr(0, dot)) ||
+      !is_hex(cursor.substr(dot + 1))) {
+    return std::nullopt;
+  }
+  return StreamIdentity{node, absl::HexStringToBytes(cursor.substr(0, dot)),
+                        absl::HexStringToBytes(cursor.substr(dot + 1))};
+}
+
+}  // namespace
+
+absl::StatusOr<ingest::v1::DescribeNodeResponse> Ingest::DescribeNode(
+    const ingest::v1::DescribeNodeRequest& request) {
+  constexpr uint32_t kLimit = 10'000;
+  const std::string node = KnownNode(request.node());
+  if (node.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("no stream of a node '", request.node().name(), "' is known"));
+  }
+  std::optional<StreamIdentity> after;
+  if (!request.after().empty()) {
+    after = ParseCursor(node, request.after());
+    if (!after.has_value()) return absl::InvalidArgumentError("the cursor 'after' is not ours");
+  }
+  const uint32_t limit = request.limit() == 0 ? kLimit : std::min(request.limit(), kLimit);
+  ingest::v1::DescribeNodeResponse response;
+  response.set_node(node);
+  response.set_store_id(deps_.store->store_id());
+  StreamIdentity last;
+  streams_.ForEachAfter(node, after.has_value() ? &*after : nullptr, [&](const StreamEntry& entry) {
+    const StreamIdentity& identity = entry.stream->identity();
+    if (request.logdir_names_size() > 0 &&
+        std::find(request.logdir_names().begin(), request.logdir_names().end(),
+                  identity.logdir_name) == request.logdir_names().end()) {
+      return true;
+    }
+    if (response.streams_size() >= static_cast<int>(limit)) {
+      response.set_next(MakeCursor(last));
+      return false;
+    }
+    last = identity;
+    ingest::v1::StreamDescription* stream = response.add_streams();
+    stream->set_logdir_name(identity.logdir_name);
+    stream->set_path(identity.path);
+    stream->set_run(entry.stream->run().value());
+    stream->set_run_since_unix_nanos(absl::ToUnixNanos(entry.stream->run_since()));
+    stream->set_generation(entry.generation.value());
+    stream->set_received(entry.received);
+    stream->set_durable(entry.durable);
+    stream->set_state(DescribedState(entry));
+    return true;
+  });
+  return response;
+}
+
+}  // namespace tributary

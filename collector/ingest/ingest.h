@@ -1,0 +1,105 @@
+// Ingest put together: sessions, shards and the commit cycle on the queues that the owner gives.
+//
+// The simulation gives queues of its scheduler and a lossy link; the program gives threads and
+// gRPC.
+#ifndef TRIBUTARY_COLLECTOR_INGEST_INGEST_H_
+#define TRIBUTARY_COLLECTOR_INGEST_INGEST_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "collector/index/index.h"
+#include "collector/ingest/cluster_publisher.h"
+#include "collector/ingest/commit_cycle.h"
+#include "collector/ingest/delivery.h"
+#include "collector/ingest/metrics.h"
+#include "collector/ingest/session_table.h"
+#include "collector/ingest/shard.h"
+#include "collector/ingest/stream_table.h"
+#include "collector/registry/cluster_board.h"
+#include "collector/store/store.h"
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/task_queue.h"
+
+namespace tributary {
+
+class Ingest {
+ public:
+  struct Options {
+    SessionLimits limits;
+    CreditPool::Options credit;
+    CommitCycle::Options commit;
+    // `number` is set by this.
+    Shard::Options shard;
+    std::string start_nonce;
+    std::string collector_version;
+    absl::Duration publish_interval = absl::Milliseconds(500);
+  };
+  // All outlive this, and every task on the queues.
+  struct Dependencies {
+    Store* store;
+    Index* index;
+    FileSystem* files;
+    Clock* clock;
+    ClusterBoard* board;
+    IngestMetrics* metrics;
+    Logger* log;
+    TaskQueue* session;
+    TaskQueue* commit;
+    // As many as the store has shards.
+    std::vector<TaskQueue*> shards;
+    // The registry cannot be trusted any more: end the process with exit code 1. Called on the
+    // commit queue, once.
+    std::function<void(absl::Status)> on_fatal;
+  };
+
+  Ingest(const Options& options, const Dependencies& dependencies);
+  ~Ingest();
+
+  // Begins: streams of the store are indexed, timers run. Before anything else, once, while no
+  // task uses the store.
+  void Start();
+
+  // On the session queue, as are its methods.
+  SessionTable* sessions() { return sessions_.get(); }
+  // What the collector keeps of one node, in pages. NotFound for a node that never had a stream or
+  // a session. On the session queue.
+  absl::StatusOr<ingest::v1::DescribeNodeResponse> DescribeNode(
+      const ingest::v1::DescribeNodeRequest& request);
+
+  // Streams of the store that are still being indexed after the start. Thread-safe.
+  int64_t streams_loading() const;
+
+  // A shutdown, in this order: no new sessions and a Goodbye to each (session queue), what was
+  // received becomes durable (commit queue), then `done` on the commit queue. Thread-safe.
+  void Stop(const std::string& why, Task done);
+
+  TaskQueue* session_queue() { return deps_.session; }
+
+ private:
+  class Events;
+  void Tick();
+  void Publish();
+  // The store's name for the node that the facts describe; empty if none is known.
+  std::string KnownNode(const ingest::v1::NodeFacts& facts) const;
+
+  const Options options_;
+  const Dependencies deps_;
+  std::unique_ptr<Events> events_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<Delivery> delivery_;
+  std::unique_ptr<CommitCycle> commit_cycle_;
+  StreamTable streams_;
+  std::unique_ptr<SessionTable> sessions_;
+  std::unique_ptr<ClusterPublisher> publisher_;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_COLLECTOR_INGEST_INGEST_H_

@@ -1,0 +1,78 @@
+#include "collector/ingest/metrics.h"
+
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/strip.h"
+
+namespace tributary {
+
+IngestMetrics::IngestMetrics(MetricsRegistry* registry)
+    : sessions_opened_(registry->AddCounter("collector_ingest_sessions_opened_total",
+                                            "Connections of agents that were taken.")),
+      sessions_closed_(registry->AddCounter("collector_ingest_sessions_closed_total",
+                                            "Connections of agents that ended.")),
+      streams_opened_(registry->AddCounter("collector_ingest_streams_opened_total",
+                                           "Streams that agents opened, again ones included.")),
+      bytes_accepted_(registry->AddCounter("collector_ingest_accepted_bytes_total",
+                                           "Payload bytes taken from agents.")),
+      bytes_stored_(registry->AddCounter("collector_ingest_stored_bytes_total",
+                                         "Payload bytes appended to mirrors.")),
+      bytes_repeated_(registry->AddCounter("collector_ingest_repeated_bytes_total",
+                                           "Payload bytes that the mirror had already.")),
+      bytes_refused_(registry->AddCounter("collector_ingest_refused_bytes_total",
+                                          "Payload bytes refused; the agent sends them again.")),
+      generations_started_(
+          registry->AddCounter("collector_ingest_generations_started_total",
+                               "Files whose bytes changed at the source: mirrored anew.")),
+      bytes_filled_(registry->AddCounter("collector_ingest_filled_bytes_total",
+                                         "Bytes put where a mirror had unfilled zeros.")),
+      commit_ms_(registry->AddHistogram("collector_store_commit_milliseconds",
+                                        "Time of a commit cycle, from noting to durable.",
+                                        {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000})),
+      streams_committed_(registry->AddCounter("collector_store_committed_streams_total",
+                                              "Streams made durable, each cycle counted.")),
+      commits_failed_(registry->AddCounter("collector_store_commits_failed_total",
+                                           "Commit cycles that ended with an error.")),
+      streams_sealed_(registry->AddCounter("collector_store_sealed_streams_total",
+                                           "Mirrors whose sync failed.")),
+      pool_reserved_bytes_(registry->AddGauge("collector_ingest_credit_reserved_bytes",
+                                              "Credit held by agents and bytes in flight.")),
+      pool_sessions_(registry->AddGauge("collector_ingest_sessions", "Agents connected now.")),
+      streams_(registry->AddGauge("collector_ingest_streams", "Streams known to the store.")) {
+  for (int i = ingest::v1::RefusalReason_MIN; i <= ingest::v1::RefusalReason_MAX; ++i) {
+    if (!ingest::v1::RefusalReason_IsValid(i)) continue;
+    std::string name = ingest::v1::RefusalReason_Name(static_cast<ingest::v1::RefusalReason>(i));
+    name = absl::AsciiStrToLower(absl::StripPrefix(name, "REFUSAL_REASON_"));
+    refused_[i] = registry->AddCounter("collector_ingest_refusals_total",
+                                       "Sessions and streams refused, by reason.",
+                                       {{"reason", name}});
+  }
+}
+
+void IngestMetrics::SessionOpened() { sessions_opened_.Increment(); }
+void IngestMetrics::SessionClosed() { sessions_closed_.Increment(); }
+void IngestMetrics::Refused(ingest::v1::RefusalReason reason) {
+  const auto it = refused_.find(reason);
+  if (it != refused_.end()) it->second.Increment();
+}
+void IngestMetrics::StreamsOpened(uint64_t streams) { streams_opened_.Increment(streams); }
+void IngestMetrics::BytesAccepted(uint64_t bytes) { bytes_accepted_.Increment(bytes); }
+void IngestMetrics::BytesStored(uint64_t bytes) { bytes_stored_.Increment(bytes); }
+void IngestMetrics::BytesRepeated(uint64_t bytes) { bytes_repeated_.Increment(bytes); }
+void IngestMetrics::BytesRefused(uint64_t bytes) { bytes_refused_.Increment(bytes); }
+void IngestMetrics::GenerationStarted() { generations_started_.Increment(); }
+void IngestMetrics::FillTaken(uint64_t bytes) { bytes_filled_.Increment(bytes); }
+void IngestMetrics::Committed(absl::Duration took, uint64_t streams) {
+  commit_ms_.ObserveMillis(took);
+  streams_committed_.Increment(streams);
+}
+void IngestMetrics::CommitFailed() { commits_failed_.Increment(); }
+void IngestMetrics::StreamSealed() { streams_sealed_.Increment(); }
+void IngestMetrics::SetPool(uint64_t reserved_bytes, uint64_t sessions) {
+  pool_reserved_bytes_.Set(static_cast<double>(reserved_bytes));
+  pool_sessions_.Set(static_cast<double>(sessions));
+}
+void IngestMetrics::SetStreams(uint64_t streams) { streams_.Set(static_cast<double>(streams)); }
+
+}  // namespace tributary

@@ -1,0 +1,59 @@
+// What ingest counts. Thread-safe.
+#ifndef TRIBUTARY_COLLECTOR_INGEST_METRICS_H_
+#define TRIBUTARY_COLLECTOR_INGEST_METRICS_H_
+
+#include <cstdint>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "common/metrics.h"
+#include "tributary/ingest/v1/ingest.pb.h"
+
+namespace tributary {
+
+// Bytes balance: accepted = stored + repeated + refused + in flight.
+class IngestMetrics {
+ public:
+  explicit IngestMetrics(MetricsRegistry* registry);
+
+  void SessionOpened();
+  void SessionClosed();
+  // About a session or a stream.
+  void Refused(ingest::v1::RefusalReason reason);
+  void StreamsOpened(uint64_t streams);
+  void BytesAccepted(uint64_t bytes);
+  void BytesStored(uint64_t bytes);
+  void BytesRepeated(uint64_t bytes);
+  void BytesRefused(uint64_t bytes);
+  void GenerationStarted();
+  void FillTaken(uint64_t bytes);
+  // One commit cycle, from the first note to the last ack.
+  void Committed(absl::Duration took, uint64_t streams);
+  void CommitFailed();
+  void StreamSealed();
+  void SetPool(uint64_t reserved_bytes, uint64_t sessions);
+  void SetStreams(uint64_t streams);
+
+ private:
+  Counter sessions_opened_;
+  Counter sessions_closed_;
+  absl::flat_hash_map<int, Counter> refused_;
+  Counter streams_opened_;
+  Counter bytes_accepted_;
+  Counter bytes_stored_;
+  Counter bytes_repeated_;
+  Counter bytes_refused_;
+  Counter generations_started_;
+  Counter bytes_filled_;
+  Histogram commit_ms_;
+  Counter streams_committed_;
+  Counter commits_failed_;
+  Counter streams_sealed_;
+  Gauge pool_reserved_bytes_;
+  Gauge pool_sessions_;
+  Gauge streams_;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_COLLECTOR_INGEST_METRICS_H_

@@ -1,0 +1,215 @@
+// The part of SessionTable that decides who comes in.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "collector/ingest/session_table.h"
+
+namespace tributary {
+namespace {
+
+constexpr size_t kConflictsMax = 100;
+
+using ingest::v1::NodeFacts;
+
+// Whether the two sessions run on one machine that has not restarted between them. An agent in a
+// sandbox may know neither id; then the names are all there is, and they are equal.
+bool SameMachine(const NodeFacts& a, const NodeFacts& b) {
+  if (!a.boot_id().empty() && !b.boot_id().empty()) return a.boot_id() == b.boot_id();
+  if (!a.machine_id().empty() && !b.machine_id().empty()) return a.machine_id() == b.machine_id();
+  return a.boot_id().empty() && b.boot_id().empty() && a.machine_id().empty() &&
+         b.machine_id().empty();
+}
+
+// The logdir of `held` whose name `wanted` has too; null if there is none.
+const ingest::v1::Logdir* CommonLogdir(const ingest::v1::Hello& held,
+                                       const ingest::v1::Hello& wanted) {
+  for (const ingest::v1::Logdir& mine : held.logdirs()) {
+    for (const ingest::v1::Logdir& other : wanted.logdirs()) {
+      if (mine.name() == other.name()) return &mine;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void SessionTable::OnHello(Session* session) {
+  candidates_[session->id()] = Candidate();
+  ReplaceOlder(*session);
+  Evaluate(session->id());
+}
+
+void SessionTable::ReplaceOlder(const Session& session) {
+  std::vector<SessionId> older;
+  for (const auto& [id, other] : sessions_) {
+    if (id != session.id() && other->state() != SessionState::kConnected &&
+        other->hello().agent_nonce() == session.hello().agent_nonce() &&
+        SameMachine(other->hello().node(), session.hello().node())) {
+      older.push_back(id);
+    }
+  }
+  for (const SessionId id : older) {
+    if (Session* other = FindSession(id)) other->End("the same agent connected again");
+  }
+}
+
+void SessionTable::EvaluateAll() {
+  if (candidates_.empty()) return;
+  std::vector<SessionId> ids;
+  ids.reserve(candidates_.size());
+  for (const auto& [id, candidate] : candidates_) ids.push_back(id);
+  for (const SessionId id : ids) Evaluate(id);
+}
+
+SessionTable::Verdict SessionTable::PingHolders(
+    Session* session, Candidate* candidate, absl::FunctionRef<bool(const Session&)> conflicts,
+    Session** holder) {
+  const absl::Duration now = deps_.clock->Monotonic();
+  const absl::Duration ping_wait = options_.limits.ping_wait;
+  Verdict verdict = Verdict::kNobody;
+  std::vector<Session*> silent;
+  for (const auto& [id, other] : sessions_) {
+    if (other.get() == session || other->state() != SessionState::kLive) continue;
+    if (!conflicts(*other)) continue;
+    const auto [it, is_new] =
+        candidate->pings.emplace(id, Candidate::Ping{now, other->messages_heard()});
+    if (is_new) {
+      other->Ping();
+      deps_.session->PostAfter(ping_wait, [this, waiting = session->id()] { Evaluate(waiting); });
+      verdict = Verdict::kWaiting;
+    } else if (other->messages_heard() > it->second.heard) {
+      *holder = other.get();
+      return Verdict::kAlive;
+    } else if (now - it->second.at >= ping_wait) {
+      silent.push_back(other.get());
+    } else {
+      verdict = Verdict::kWaiting;
+    }
+  }
+  for (Session* other : silent) {
+    other->End("no answer to a ping; a newer session takes over");
+  }
+  return verdict;
+}
+
+void SessionTable::Evaluate(SessionId id) {
+  const auto found = candidates_.find(id);
+  Session* const session = FindSession(id);
+  if (found == candidates_.end() || session == nullptr || found->second.asking) return;
+  Candidate* const candidate = &found->second;
+  const ingest::v1::Hello& hello = session->hello();
+  const std::string& name = candidate->node.empty() ? hello.node().name() : candidate->node;
+
+  // 1. Another machine under this name.
+  Session* holder = nullptr;
+  const auto other_machine = [&](const Session& other) {
+    return other.node() == name && !SameMachine(other.hello().node(), hello.node());
+  };
+  switch (PingHolders(session, candidate, other_machine, &holder)) {
+    case Verdict::kWaiting:
+      return;
+    case Verdict::kAlive:
+      if (candidate->node.empty() || (name == hello.node().name() && !candidate->asked_elsewhere)) {
+        candidate->live_elsewhere = true;
+        AskNode(session, candidate);
+      } else {
+        RefuseCandidate(session, ingest::v1::REFUSAL_REASON_NODE_TAKEN, hello.node().name(),
+                        *holder,
+                        absl::StrCat("two live machines have the name '", hello.node().name(),
+                                     "' and one machine id: give --node"));
+      }
+      return;
+    case Verdict::kNobody:
+      break;
+  }
+  // 2. The store's name for the machine.
+  if (candidate->node.empty()) {
+    AskNode(session, candidate);
+    return;
+  }
+  // 3. Another agent of the node with one of these logdirs.
+  const auto same_logdir = [&](const Session& other) {
+    return other.node() == candidate->node && CommonLogdir(other.hello(), hello) != nullptr;
+  };
+  switch (PingHolders(session, candidate, same_logdir, &holder)) {
+    case Verdict::kWaiting:
+      return;
+    case Verdict::kAlive: {
+      const ingest::v1::Logdir& held = *CommonLogdir(holder->hello(), hello);
+      RefuseCandidate(
+          session, ingest::v1::REFUSAL_REASON_LOGDIR_TAKEN,
+          absl::StrCat(candidate->node, " logdir '", held.name(), "'"), *holder,
+          absl::StrCat("pid ", holder->hello().pid(), " of ", candidate->node, " follows ",
+                       held.path(),
+                       held.name().empty() ? " as the logdir without a name"
+                                           : absl::StrCat(" as '", held.name(), "'"),
+                       ": stop it, or give --logdir NAME=PATH with another name"));
+      return;
+    }
+    case Verdict::kNobody:
+      break;
+  }
+  // 4. Room.
+  if (!pool_.Admit(id)) {
+    session->Refuse(ingest::v1::REFUSAL_REASON_BUSY,
+                    absl::StrCat("the collector has ", pool_.sessions(),
+                                 " agents and no memory for more: raise --ingest-memory"));
+    return;
+  }
+  const std::string node = candidate->node;
+  candidates_.erase(id);
+  session->Accept(node);
+}
+
+void SessionTable::AskNode(Session* session, Candidate* candidate) {
+  candidate->asking = true;
+  candidate->asked_elsewhere = candidate->live_elsewhere;
+  const NodeFacts& facts = session->hello().node();
+  deps_.delivery->AssignNode(facts.name(), facts.machine_id(), facts.boot_id(),
+                             candidate->live_elsewhere,
+                             [this, id = session->id()](absl::StatusOr<std::string> node) {
+                               OnNode(id, std::move(node));
+                             });
+}
+
+void SessionTable::OnNode(SessionId id, absl::StatusOr<std::string> node) {
+  const auto found = candidates_.find(id);
+  Session* const session = FindSession(id);
+  if (found == candidates_.end() || session == nullptr) return;
+  found->second.asking = false;
+  if (node.ok()) {
+    found->second.node = *std::move(node);
+    Evaluate(id);
+    return;
+  }
+  const bool taken = absl::IsAlreadyExists(node.status());
+  session->Refuse(taken ? ingest::v1::REFUSAL_REASON_NODE_TAKEN : ingest::v1::REFUSAL_REASON_BUSY,
+                  taken ? absl::StrCat(node.status().message(), ": give --node")
+                        : std::string(node.status().message()));
+}
+
+void SessionTable::RefuseCandidate(Session* session, ingest::v1::RefusalReason reason,
+                                   const std::string& wanted, const Session& holder,
+                                   const std::string& detail) {
+  PastConflict past;
+  past.at = deps_.clock->Monotonic();
+  past.status.kind = "name";
+  past.status.wanted = wanted;
+  for (const Session* one : {&holder, static_cast<const Session*>(session)}) {
+    past.status.holders.push_back(
+        absl::StrCat(one->hello().node().name(), " pid ", one->hello().pid(), " at ",
+                     one->address()));
+  }
+  past.status.resolution = absl::StrCat("the later one is refused: ", detail);
+  // A refused agent tries again and again: one line for all of it.
+  std::erase_if(past_conflicts_, [&](const PastConflict& other) {
+    return other.status.wanted == past.status.wanted &&
+           other.status.resolution == past.status.resolution;
+  });
+  past_conflicts_.push_back(std::move(past));
+  if (past_conflicts_.size() > kConflictsMax) past_conflicts_.pop_front();
+  deps_.streams->Changed();
+  session->Refuse(reason, detail);
+}
+
+}  // namespace tributary

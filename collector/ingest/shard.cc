@@ -1,0 +1,379 @@
+#include "collector/ingest/shard.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "collector/ingest/mirror_source.h"
+#include "common/check.h"
+#include "common/status_macros.h"
+
+namespace tributary {
+namespace {
+
+using ingest::v1::RefusalReason;
+
+bool Overlaps(const ByteRange& range, uint64_t begin, uint64_t end) {
+  return range.offset < end && begin < range.offset + range.length_bytes;
+}
+
+}  // namespace
+
+Shard::Shard(const Options& options, const Dependencies& dependencies)
+    : options_(options), deps_(dependencies) {}
+
+Shard::State* Shard::Find(const std::shared_ptr<MirrorStream>& stream) {
+  std::unique_ptr<State>& slot = streams_[stream->id()];
+  if (slot == nullptr) {
+    slot = std::make_unique<State>();
+    slot->stream = stream;
+    slot->rewinds = stream->rewinds();
+    const StreamIdentity& identity = stream->identity();
+    const absl::string_view name = BaseName(identity.path);
+    if (!absl::EndsWith(name, ".profile-empty")) {
+      EventFileIdentity file;
+      file.run = stream->run();
+      file.file_name = std::string(name);
+      file.node = identity.node;
+      file.logdir_name = identity.logdir_name;
+      file.path = identity.path;
+      file.merge = stream->merge();
+      slot->index = deps_.index->AddFile(
+          file, std::make_shared<MirrorSource>(deps_.files, stream->mirror_path()));
+      StartCatchUp(slot.get());
+    }
+  } else if (!slot->suspended && slot->rewinds != stream->rewinds()) {
+    Restart(slot.get());
+  }
+  return slot.get();
+}
+
+StreamProgress Shard::ProgressOf(const State& state) const {
+  StreamProgress progress;
+  progress.stream = state.stream->id();
+  progress.generation = state.stream->generation();
+  progress.received = state.stream->received();
+  progress.visible = state.index == nullptr
+                         ? progress.received
+                         : std::min(progress.received, state.index->indexed_bytes());
+  return progress;
+}
+
+std::shared_ptr<FileIndex> Shard::Adopt(const std::shared_ptr<MirrorStream>& stream) {
+  State* state = Find(stream);
+  if (state->catching_up && !state->loading) {
+    state->loading = true;
+    loading_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return state->index;
+}
+
+StreamOffer Shard::Offer(const std::shared_ptr<MirrorStream>& stream,
+                         std::optional<uint64_t> ask_offset) {
+  State* state = Find(stream);
+  StreamOffer offer;
+  offer.index = state->index;
+  if (state->suspended) {
+    offer.status = absl::FailedPreconditionError("a new generation is being started; open again");
+    return offer;
+  }
+  const uint64_t received = stream->received();
+  const absl::StatusOr<Fingerprint> fingerprint =
+      stream->FingerprintAt(std::min(ask_offset.value_or(received), received));
+  if (!fingerprint.ok()) {
+    offer.status = fingerprint.status();
+    return offer;
+  }
+  state->dropping = false;
+  offer.fingerprint = *fingerprint;
+  offer.progress = ProgressOf(*state);
+  offer.durable = stream->durable();
+  offer.unfilled = stream->unfilled();
+  offer.overwritten = stream->overwritten();
+  return offer;
+}
+
+AppendResult Shard::Append(std::vector<ShardSlice> slices) {
+  AppendResult result;
+  result.slices = slices.size();
+  bool dirty = false;
+  State* state = nullptr;
+  for (const ShardSlice& slice : slices) {
+    result.bytes += slice.data.size();
+    if (state == nullptr || state->stream != slice.stream) state = Find(slice.stream);
+    bool advanced = false;
+    std::optional<SliceRefusal> refusal = AppendSlice(state, slice, &advanced);
+    if (refusal.has_value()) {
+      deps_.metrics->BytesRefused(slice.data.size());
+      // UNSPECIFIED stands for "dropped behind an earlier refusal".
+      if (refusal->reason == ingest::v1::REFUSAL_REASON_UNSPECIFIED) continue;
+      if (refusal->reason == ingest::v1::REFUSAL_REASON_STORE_FULL) result.store_full = true;
+      result.refusals.push_back(*std::move(refusal));
+      continue;
+    }
+    dirty = dirty || advanced;
+    const StreamProgress progress = ProgressOf(*state);
+    if (!result.progress.empty() && result.progress.back().stream == progress.stream) {
+      result.progress.back() = progress;
+    } else {
+      result.progress.push_back(progress);
+    }
+  }
+  if (dirty) deps_.events->OnDirty();
+  return result;
+}
+
+std::optional<SliceRefusal> Shard::AppendSlice(State* state, const ShardSlice& slice,
+                                               bool* advanced) {
+  MirrorStream* const stream = state->stream.get();
+  if (state->dropping || state->suspended) return SliceRefusal();
+  if (slice.generation != stream->generation()) {
+    state->dropping = true;
+    SliceRefusal refusal;
+    refusal.number = slice.number;
+    refusal.stream = stream->id();
+    refusal.reason = ingest::v1::REFUSAL_REASON_GENERATION;
+    refusal.detail = absl::StrCat("generation ", slice.generation.value(), ", the stream is at ",
+                                  stream->generation().value(), ": open it again");
+    return refusal;
+  }
+  const uint64_t before = stream->received();
+  const bool in_step = state->index != nullptr && state->index->indexed_bytes() == before;
+  const absl::Status status = stream->Append(slice.offset, slice.data);
+  if (!status.ok()) {
+    SliceRefusal refusal = RefuseBy(status, *state, slice.number);
+    // A full store is waited for; the rest needs a comparison of bytes.
+    state->dropping = refusal.reason != ingest::v1::REFUSAL_REASON_STORE_FULL;
+    if (!absl::IsResourceExhausted(status)) {
+      deps_.log->Warn("bytes refused",
+                      {{"node", stream->identity().node},
+                       {"path", stream->identity().path},
+                       {"offset", slice.offset},
+                       {"reason", ingest::v1::RefusalReason_Name(refusal.reason)},
+                       {"detail", status}});
+      // A write that failed seals the stream at the next commit.
+      if (absl::IsInternal(status)) deps_.events->OnDirty();
+    }
+    return refusal;
+  }
+  const uint64_t after = stream->received();
+  CHECK(after >= before, "Append took the stream from ", before, " to ", after, ".");
+  *advanced = after > before;
+  deps_.metrics->BytesStored(after - before);
+  deps_.metrics->BytesRepeated(slice.data.size() - (after - before));
+  if (in_step && after > before) {
+    Feed(state, absl::string_view(slice.data).substr(slice.data.size() - (after - before)));
+  } else if (state->index != nullptr && after > before) {
+    StartCatchUp(state);
+  }
+  return std::nullopt;
+}
+
+SliceRefusal Shard::RefuseBy(const absl::Status& status, const State& state, uint32_t number) {
+  SliceRefusal refusal;
+  refusal.number = number;
+  refusal.stream = state.stream->id();
+  refusal.detail = std::string(status.message());
+  switch (status.code()) {
+    case absl::StatusCode::kOutOfRange:
+      refusal.reason = ingest::v1::REFUSAL_REASON_GAP;
+      refusal.wanted_offset = state.stream->received();
+      break;
+    case absl::StatusCode::kAlreadyExists:
+      refusal.reason = ingest::v1::REFUSAL_REASON_CONFLICT;
+      refusal.wanted_offset = state.stream->received();
+      break;
+    case absl::StatusCode::kResourceExhausted:
+      refusal.reason = ingest::v1::REFUSAL_REASON_STORE_FULL;
+      refusal.wanted_offset = state.stream->received();
+      break;
+    default:
+      // Sealed just now or soon, and then written to again; or stopped until an operator acts.
+      refusal.reason = state.stream->health().ok() ? ingest::v1::REFUSAL_REASON_STORE_LOST
+                                                   : ingest::v1::REFUSAL_REASON_STORE_FAILED;
+  }
+  return refusal;
+}
+
+std::optional<SliceRefusal> Shard::Fill(const FillOrder& order) {
+  State* state = Find(order.stream);
+  SliceRefusal refusal;
+  refusal.number = order.number;
+  refusal.stream = order.stream->id();
+  if (state->suspended || order.generation != order.stream->generation()) {
+    refusal.reason = ingest::v1::REFUSAL_REASON_GENERATION;
+    refusal.detail = absl::StrCat("fill for generation ", order.generation.value());
+    return refusal;
+  }
+  const absl::Status status = order.stream->Fill(order.offset, order.data);
+  if (!status.ok()) return RefuseBy(status, *state, order.number);
+  deps_.metrics->FillTaken(order.data.size());
+  PendingFill fill;
+  fill.stream = order.stream->id();
+  fill.number = order.number;
+  fill.session = order.session;
+  fill.generation = order.generation;
+  fill.range = {order.offset, order.data.size()};
+  fills_.push_back(fill);
+  // Records that were damage may be whole now.
+  Restart(state);
+  deps_.events->OnDirty();
+  return std::nullopt;
+}
+
+void Shard::Suspend(const std::shared_ptr<MirrorStream>& stream) { Find(stream)->suspended = true; }
+
+StreamOffer Shard::Resume(const std::shared_ptr<MirrorStream>& stream) {
+  const auto it = streams_.find(stream->id());
+  CHECK(it != streams_.end() && it->second->suspended, "Stream ", stream->id().value(),
+        " is resumed and was not suspended.");
+  it->second->suspended = false;
+  if (it->second->index != nullptr) StartCatchUp(it->second.get());
+  return Offer(stream, std::nullopt);
+}
+
+ShardNotes Shard::Note() {
+  ShardNotes notes;
+  notes.fills = std::exchange(fills_, {});
+  notes.notes = deps_.store->NoteDirty(options_.number);
+  return notes;
+}
+
+StreamProgress Shard::Rewind(const std::shared_ptr<MirrorStream>& stream) {
+  State* state = Find(stream);
+  state->dropping = true;
+  return ProgressOf(*state);
+}
+
+void Shard::Feed(State* state, absl::string_view bytes) {
+  state->index->Append(bytes);
+  state->fed_at = deps_.clock->Monotonic();
+  // While it catches up, the row's boundary is the better one.
+  if (state->index->indexed_bytes() == state->stream->received()) {
+    state->stream->SetBoundary(state->index->boundary_offset(), state->index->framing_holds());
+  }
+  if (state->zeros_taken) NoteZeroHoles(state);
+  LookAtZeros(state);
+}
+
+void Shard::Restart(State* state) {
+  state->rewinds = state->stream->rewinds();
+  if (state->index == nullptr) return;
+  state->index->Reset();
+  state->zeros_taken = false;
+  state->damage_known = 0;
+  StartCatchUp(state);
+}
+
+void Shard::StartCatchUp(State* state) {
+  if (state->catching_up || state->index->indexed_bytes() >= state->stream->received()) return;
+  state->catching_up = true;
+  deps_.queue->Post([this, id = state->stream->id()] { CatchUp(id); });
+}
+
+absl::StatusOr<std::string> Shard::ReadBehind(const State& state) const {
+  const uint64_t indexed = state.index->indexed_bytes();
+  const uint64_t received = state.stream->received();
+  if (indexed >= received) return std::string();
+  ASSIGN_OR_RETURN(std::unique_ptr<ReadableFile> file,
+                   deps_.files->OpenReadable(state.stream->mirror_path()));
+  std::string bytes(std::min(received - indexed, options_.catch_up_part_bytes), '\0');
+  ASSIGN_OR_RETURN(const size_t read, file->ReadAt(indexed, absl::MakeSpan(bytes)));
+  if (read == 0) {
+    return absl::DataLossError(absl::StrCat(state.stream->mirror_path(), " ends at ", indexed,
+                                            ", the store has ", received, " bytes"));
+  }
+  bytes.resize(read);
+  return bytes;
+}
+
+void Shard::CatchUp(StreamId id) {
+  State* state = streams_.at(id).get();
+  state->catching_up = false;
+  if (state->suspended) {  // Resume goes on.
+    EndLoading(state);
+    return;
+  }
+  if (state->rewinds != state->stream->rewinds()) {
+    Restart(state);
+    if (!state->catching_up) EndLoading(state);
+    return;
+  }
+  absl::StatusOr<std::string> bytes = ReadBehind(*state);
+  if (!bytes.ok()) {
+    deps_.log->Error("mirror cannot be indexed; trying again",
+                     {{"path", state->stream->mirror_path()}, {"error", bytes.status()}});
+    state->catching_up = true;
+    deps_.queue->PostAfter(options_.retry_after, [this, id] { CatchUp(id); });
+  } else if (!bytes->empty()) {
+    Feed(state, *bytes);
+    // The next part is a task of its own: appends of other streams go between.
+    StartCatchUp(state);
+    if (!state->catching_up) deps_.events->OnProgress(ProgressOf(*state));
+  }
+  if (!state->catching_up) EndLoading(state);
+}
+
+void Shard::EndLoading(State* state) {
+  if (!state->loading) return;
+  state->loading = false;
+  loading_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Shard::LookAtZeros(State* state) {
+  if (!state->index->at_zeros()) return;
+  // Zeros that are known to be a hole are not waited for again.
+  const uint64_t begin = state->index->boundary_offset();
+  const uint64_t end = state->index->indexed_bytes();
+  for (const ByteRange& range : state->stream->unfilled()) {
+    if (Overlaps(range, begin, end)) {
+      TakeZeros(state);
+      return;
+    }
+  }
+  if (state->zeros_watched) return;
+  state->zeros_watched = true;
+  deps_.queue->PostAfter(options_.zeros_wait,
+                         [this, id = state->stream->id()] { ZerosStood(id); });
+}
+
+void Shard::ZerosStood(StreamId id) {
+  State* state = streams_.at(id).get();
+  state->zeros_watched = false;
+  if (state->suspended || !state->index->at_zeros()) return;
+  const absl::Duration stood = deps_.clock->Monotonic() - state->fed_at;
+  if (stood >= options_.zeros_wait) {
+    TakeZeros(state);
+    return;
+  }
+  state->zeros_watched = true;
+  deps_.queue->PostAfter(options_.zeros_wait - stood, [this, id] { ZerosStood(id); });
+}
+
+void Shard::TakeZeros(State* state) {
+  state->index->TakeZerosAsDamage();
+  state->zeros_taken = true;
+  state->stream->SetBoundary(state->index->boundary_offset(), state->index->framing_holds());
+  NoteZeroHoles(state);
+}
+
+void Shard::NoteZeroHoles(State* state) {
+  const std::vector<Damage> damage = state->index->damage();
+  for (; state->damage_known < damage.size(); ++state->damage_known) {
+    const Damage& hole = damage[state->damage_known];
+    if (hole.cause != DamageCause::kZeros) continue;
+    // The hole is told when the record behind it was found; until the next one none is awaited.
+    state->zeros_taken = false;
+    bool known = false;
+    for (const ByteRange& range : state->stream->unfilled()) {
+      known = known || Overlaps(range, hole.offset, hole.offset + hole.length_bytes);
+    }
+    if (known) continue;
+    state->stream->AddUnfilled({hole.offset, hole.length_bytes});
+    deps_.events->OnDirty();
+  }
+}
+
+}  // namespace tributary

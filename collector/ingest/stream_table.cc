@@ -1,0 +1,58 @@
+#include "collector/ingest/stream_table.h"
+
+namespace tributary {
+
+StreamEntry* StreamTable::Add(const std::shared_ptr<MirrorStream>& stream) {
+  std::unique_ptr<StreamEntry>& slot = by_identity_[stream->identity()];
+  if (slot == nullptr) {
+    slot = std::make_unique<StreamEntry>();
+    slot->stream = stream;
+    slot->generation = stream->generation();
+    slot->received = stream->received();
+    slot->durable = stream->durable();
+    slot->overwritten = stream->overwritten();
+    slot->failed = !stream->health().ok();
+    by_id_[stream->id()] = slot.get();
+    Changed();
+  }
+  return slot.get();
+}
+
+StreamEntry* StreamTable::Find(StreamId id) {
+  const auto it = by_id_.find(id);
+  return it == by_id_.end() ? nullptr : it->second;
+}
+
+StreamEntry* StreamTable::Find(const StreamIdentity& identity) {
+  const auto it = by_identity_.find(identity);
+  return it == by_identity_.end() ? nullptr : it->second.get();
+}
+
+void StreamTable::ForEach(const std::string& node, const std::string& logdir_name,
+                          absl::FunctionRef<void(StreamEntry*)> visit) {
+  for (auto it = by_identity_.lower_bound({node, logdir_name, ""}); it != by_identity_.end();
+       ++it) {
+    if (it->first.node != node || it->first.logdir_name != logdir_name) break;
+    visit(it->second.get());
+  }
+}
+
+void StreamTable::ForEach(absl::FunctionRef<void(const StreamEntry&)> visit) const {
+  for (const auto& [identity, entry] : by_identity_) visit(*entry);
+}
+
+void StreamTable::ForEachAfter(const std::string& node, const StreamIdentity* after,
+                               absl::FunctionRef<bool(const StreamEntry&)> visit) const {
+  auto it = after == nullptr ? by_identity_.lower_bound({node, "", ""})
+                             : by_identity_.upper_bound(*after);
+  for (; it != by_identity_.end() && it->first.node == node; ++it) {
+    if (!visit(*it->second)) return;
+  }
+}
+
+bool StreamTable::HasNode(const std::string& node) const {
+  const auto it = by_identity_.lower_bound({node, "", ""});
+  return it != by_identity_.end() && it->first.node == node;
+}
+
+}  // namespace tributary

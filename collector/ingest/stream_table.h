@@ -1,0 +1,78 @@
+// What is known of every stream of the store, connected or not: for acks, listings, DescribeNode
+// and the cluster board. The bytes are the shards' business.
+//
+// Not thread-safe. Owned by the session table, on the session queue.
+#ifndef TRIBUTARY_COLLECTOR_INGEST_STREAM_TABLE_H_
+#define TRIBUTARY_COLLECTOR_INGEST_STREAM_TABLE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "collector/index/index.h"
+#include "collector/ingest/credit_pool.h"
+#include "collector/ingest/shard.h"
+#include "collector/store/store.h"
+#include "tributary/ingest/v1/ingest.pb.h"
+
+namespace tributary {
+
+struct StreamEntry {
+  std::shared_ptr<MirrorStream> stream;
+  std::shared_ptr<FileIndex> index;  // null: mirrored only, or not opened since the start
+
+  // The session that may write it, and its number there. 0: none.
+  SessionId holder;
+  uint32_t number = 0;
+
+  // The last session that named it in an Open.
+  SessionId named_by;
+  ingest::v1::SourceState source_state = ingest::v1::SOURCE_STATE_UNSPECIFIED;
+  std::string source_detail;
+  uint64_t source_bytes = 0;  // as last told
+
+  Generation generation;
+  uint64_t received = 0;
+  uint64_t visible = 0;
+  uint64_t durable = 0;
+  bool overwritten = false;
+  bool failed = false;
+};
+
+class StreamTable {
+ public:
+  // Adds the stream, or finds its entry. Entries stay where they are for ever.
+  StreamEntry* Add(const std::shared_ptr<MirrorStream>& stream);
+  // Null if there is none.
+  StreamEntry* Find(StreamId id);
+  StreamEntry* Find(const StreamIdentity& identity);
+
+  // Streams of (node, logdir name), in the order of their paths.
+  void ForEach(const std::string& node, const std::string& logdir_name,
+               absl::FunctionRef<void(StreamEntry*)> visit);
+  // All streams, in the order of (node, logdir name, path).
+  void ForEach(absl::FunctionRef<void(const StreamEntry&)> visit) const;
+  // Streams of the node after `after` (all for null), until `visit` returns false.
+  void ForEachAfter(const std::string& node, const StreamIdentity* after,
+                    absl::FunctionRef<bool(const StreamEntry&)> visit) const;
+  bool HasNode(const std::string& node) const;
+
+  size_t size() const { return by_identity_.size(); }
+  // Grows with each change that a viewer of the cluster could see.
+  uint64_t version() const { return version_; }
+  void Changed() { ++version_; }
+
+ private:
+  std::map<StreamIdentity, std::unique_ptr<StreamEntry>> by_identity_;
+  absl::flat_hash_map<StreamId, StreamEntry*> by_id_;
+  uint64_t version_ = 0;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_COLLECTOR_INGEST_STREAM_TABLE_H_
