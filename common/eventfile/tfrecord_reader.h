@@ -110,6 +110,11 @@ class TfRecordReader {
   // Offset of the next byte to be fed.
   uint64_t fed_offset() const;
 
+  // Memory held for bytes that were fed.
+  uint64_t held_bytes() const {
+    return carry_.capacity() + (long_ != nullptr ? long_->head.capacity() : 0);
+  }
+
   // What lies between boundary_offset and fed_offset, if framing is lost: the hole so far. For
   // reports on a file that ends in damage.
   std::optional<Damage> pending_damage() const;
