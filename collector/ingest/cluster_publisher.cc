@@ -87,9 +87,8 @@ std::shared_ptr<ClusterSnapshot> ClusterPublisher::Draw() {
     agent.version = hello.agent_version();
     agent.peer = session.address();
     for (const ingest::v1::Logdir& logdir : hello.logdirs()) {
-      agent.logdirs.push_back(logdir.name().empty()
-                                  ? logdir.path()
-                                  : absl::StrCat(logdir.name(), "=", logdir.path()));
+      agent.logdirs.push_back(
+          logdir.name().empty() ? logdir.path() : absl::StrCat(logdir.name(), "=", logdir.path()));
     }
     node.agents.push_back(std::move(agent));
     absl::Time& last = last_record_.emplace(node.name, absl::InfinitePast()).first->second;

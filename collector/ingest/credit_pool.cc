@@ -113,7 +113,7 @@ void CreditPool::QueueIfWanting(SessionId session, Share* share) {
   }
 }
 
-bool CreditPool::GiveTurn(std::deque<SessionId>* turns, bool Share::*queued,
+bool CreditPool::GiveTurn(std::deque<SessionId>* turns, bool Share::* queued,
                           absl::flat_hash_map<SessionId, uint64_t>* given) {
   while (!turns->empty()) {
     const SessionId session = turns->front();

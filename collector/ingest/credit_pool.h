@@ -91,7 +91,7 @@ class CreditPool {
   bool Wants(const Share& share) const;
   void QueueIfWanting(SessionId session, Share* share);
   // Gives one turn to the front of `turns`. False if there is nobody, or no room.
-  bool GiveTurn(std::deque<SessionId>* turns, bool Share::*queued,
+  bool GiveTurn(std::deque<SessionId>* turns, bool Share::* queued,
                 absl::flat_hash_map<SessionId, uint64_t>* given);
 
   const Options options_;

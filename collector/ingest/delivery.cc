@@ -21,13 +21,12 @@ void Delivery::AssignNode(std::string wanted, std::string machine_id, std::strin
 void Delivery::OpenStreams(
     std::vector<StreamRequest> requests,
     Answer<absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>>> answer) {
-  deps_.commit->Post(
-      [this, requests = std::move(requests), answer = std::move(answer)]() mutable {
-        auto streams = deps_.store->OpenStreams(requests);
-        deps_.session->Post([answer = std::move(answer), streams = std::move(streams)]() mutable {
-          answer(std::move(streams));
-        });
-      });
+  deps_.commit->Post([this, requests = std::move(requests), answer = std::move(answer)]() mutable {
+    auto streams = deps_.store->OpenStreams(requests);
+    deps_.session->Post([answer = std::move(answer), streams = std::move(streams)]() mutable {
+      answer(std::move(streams));
+    });
+  });
 }
 
 namespace {
@@ -78,13 +77,12 @@ void Delivery::Offer(std::vector<OfferOrder> orders, Answer<std::vector<StreamOf
 
 void Delivery::Append(int shard, std::vector<ShardSlice> slices, Answer<AppendResult> answer) {
   const ShardSeat& seat = deps_.shards[static_cast<size_t>(shard)];
-  seat.queue->Post(
-      [this, seat, slices = std::move(slices), answer = std::move(answer)]() mutable {
-        AppendResult result = seat.shard->Append(std::move(slices));
-        deps_.session->Post([answer = std::move(answer), result = std::move(result)]() mutable {
-          answer(std::move(result));
-        });
-      });
+  seat.queue->Post([this, seat, slices = std::move(slices), answer = std::move(answer)]() mutable {
+    AppendResult result = seat.shard->Append(std::move(slices));
+    deps_.session->Post([answer = std::move(answer), result = std::move(result)]() mutable {
+      answer(std::move(result));
+    });
+  });
 }
 
 void Delivery::Fill(FillOrder order, Answer<std::optional<SliceRefusal>> answer) {
@@ -101,23 +99,23 @@ void Delivery::StartGeneration(std::shared_ptr<MirrorStream> stream, Generation 
                                Answer<NewGeneration> answer) {
   const ShardSeat& seat = deps_.shards[static_cast<size_t>(stream->shard())];
   // Shard, commit, shard: the first step is the barrier behind which no append is under way.
-  seat.queue->Post([this, seat, stream = std::move(stream), differs_from,
-                    answer = std::move(answer)]() mutable {
-    seat.shard->Suspend(stream);
-    deps_.commit->Post([this, seat, stream = std::move(stream), differs_from,
-                        answer = std::move(answer)]() mutable {
-      absl::Status status = deps_.store->StartGeneration(stream.get(), differs_from);
-      seat.queue->Post([this, seat, stream = std::move(stream), status = std::move(status),
-                        answer = std::move(answer)]() mutable {
-        NewGeneration result;
-        result.status = std::move(status);
-        result.offer = seat.shard->Resume(stream);
-        deps_.session->Post([answer = std::move(answer), result = std::move(result)]() mutable {
-          answer(std::move(result));
+  seat.queue->Post(
+      [this, seat, stream = std::move(stream), differs_from, answer = std::move(answer)]() mutable {
+        seat.shard->Suspend(stream);
+        deps_.commit->Post([this, seat, stream = std::move(stream), differs_from,
+                            answer = std::move(answer)]() mutable {
+          absl::Status status = deps_.store->StartGeneration(stream.get(), differs_from);
+          seat.queue->Post([this, seat, stream = std::move(stream), status = std::move(status),
+                            answer = std::move(answer)]() mutable {
+            NewGeneration result;
+            result.status = std::move(status);
+            result.offer = seat.shard->Resume(stream);
+            deps_.session->Post([answer = std::move(answer), result = std::move(result)]() mutable {
+              answer(std::move(result));
+            });
+          });
         });
       });
-    });
-  });
 }
 
 void Delivery::AskFull(Answer<bool> answer) {

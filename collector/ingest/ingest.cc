@@ -127,9 +127,8 @@ std::string Ingest::KnownNode(const ingest::v1::NodeFacts& facts) const {
 namespace {
 
 ingest::v1::SourceState DescribedState(const StreamEntry& entry) {
-  return entry.source_state == ingest::v1::SOURCE_STATE_UNSPECIFIED
-             ? ingest::v1::SOURCE_STATE_LIVE
-             : entry.source_state;
+  return entry.source_state == ingest::v1::SOURCE_STATE_UNSPECIFIED ? ingest::v1::SOURCE_STATE_LIVE
+                                                                    : entry.source_state;
 }
 
 // A cursor must be text, and a path need not be: both are escaped.

@@ -40,8 +40,7 @@ std::optional<MessageRefusal> CheckNode(const ingest::v1::NodeFacts& node,
   }
   for (const auto& [key, value] : node.labels()) {
     if (key.size() > limits.fact_bytes_max || value.size() > limits.fact_bytes_max) {
-      return Limit("length of a label", std::max(key.size(), value.size()),
-                   limits.fact_bytes_max);
+      return Limit("length of a label", std::max(key.size(), value.size()), limits.fact_bytes_max);
     }
   }
   return std::nullopt;
@@ -70,8 +69,7 @@ std::optional<MessageRefusal> CheckLogdirs(const ingest::v1::Hello& hello,
 
 }  // namespace
 
-std::optional<MessageRefusal> CheckHello(const ingest::v1::Hello& hello,
-                                         absl::string_view store_id,
+std::optional<MessageRefusal> CheckHello(const ingest::v1::Hello& hello, absl::string_view store_id,
                                          const SessionLimits& limits) {
   if (hello.protocol_version() < 1) {
     return MessageRefusal{ingest::v1::REFUSAL_REASON_VERSION,
@@ -94,8 +92,7 @@ std::optional<MessageRefusal> CheckHello(const ingest::v1::Hello& hello,
   return CheckLogdirs(hello, limits);
 }
 
-std::optional<MessageRefusal> CheckOpen(const ingest::v1::Open& open,
-                                        const SessionLimits& limits) {
+std::optional<MessageRefusal> CheckOpen(const ingest::v1::Open& open, const SessionLimits& limits) {
   if (open.kind() != ingest::v1::STREAM_KIND_EVENT) {
     return MessageRefusal{
         ingest::v1::REFUSAL_REASON_UNSUPPORTED,

@@ -46,8 +46,8 @@ struct MessageRefusal {
 };
 
 // Everything about Hello that needs no other state. nullopt: it is good.
-std::optional<MessageRefusal> CheckHello(const ingest::v1::Hello& hello,
-                                         absl::string_view store_id, const SessionLimits& limits);
+std::optional<MessageRefusal> CheckHello(const ingest::v1::Hello& hello, absl::string_view store_id,
+                                         const SessionLimits& limits);
 
 // Everything about one Open but its logdir and its number.
 std::optional<MessageRefusal> CheckOpen(const ingest::v1::Open& open, const SessionLimits& limits);

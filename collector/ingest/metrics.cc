@@ -44,9 +44,9 @@ IngestMetrics::IngestMetrics(MetricsRegistry* registry)
     if (!ingest::v1::RefusalReason_IsValid(i)) continue;
     std::string name = ingest::v1::RefusalReason_Name(static_cast<ingest::v1::RefusalReason>(i));
     name = absl::AsciiStrToLower(absl::StripPrefix(name, "REFUSAL_REASON_"));
-    refused_[i] = registry->AddCounter("collector_ingest_refusals_total",
-                                       "Sessions and streams refused, by reason.",
-                                       {{"reason", name}});
+    refused_[i] =
+        registry->AddCounter("collector_ingest_refusals_total",
+                             "Sessions and streams refused, by reason.", {{"reason", name}});
   }
 }
 

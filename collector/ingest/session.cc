@@ -44,9 +44,12 @@ Session::Session(SessionId id, std::shared_ptr<SessionPeer> peer, const SessionC
 void Session::SetState(SessionState to, absl::string_view why) {
   const bool notable = to == SessionState::kLive || state_ == SessionState::kLive;
   const std::initializer_list<LogField> fields = {
-      {"session", id_.value()},    {"node", node_.empty() ? hello_.node().name() : node_},
-      {"from", StateName(state_)}, {"to", StateName(to)},
-      {"why", why},                {"peer", peer_->address()}};
+      {"session", id_.value()},
+      {"node", node_.empty() ? hello_.node().name() : node_},
+      {"from", StateName(state_)},
+      {"to", StateName(to)},
+      {"why", why},
+      {"peer", peer_->address()}};
   if (notable) {
     context_->log->Info("session", fields);
   } else {
@@ -297,8 +300,8 @@ void Session::OnOpenBatch(ingest::v1::OpenBatch message) {
     place.refusal = CheckPlace(open, requests.size());
     if (!place.refusal.has_value() &&
         !paths.emplace(std::pair(open.logdir_name(), open.path()), true).second) {
-      place.refusal = MessageRefusal{ingest::v1::REFUSAL_REASON_PATH,
-                                     "the same path twice in one OpenBatch"};
+      place.refusal =
+          MessageRefusal{ingest::v1::REFUSAL_REASON_PATH, "the same path twice in one OpenBatch"};
     }
     // Whatever was open under the number is replaced.
     LetGo(place.number);
@@ -316,12 +319,12 @@ void Session::OnOpenBatch(ingest::v1::OpenBatch message) {
     batch->places.push_back(std::move(place));
   }
   batch_under_way_ = true;
-  context_->delivery->OpenStreams(
-      std::move(requests), [host = context_->host, id = id_, batch](auto streams) {
-        if (Session* session = host->FindSession(id)) {
-          session->OnStreams(batch, std::move(streams));
-        }
-      });
+  context_->delivery->OpenStreams(std::move(requests),
+                                  [host = context_->host, id = id_, batch](auto streams) {
+                                    if (Session* session = host->FindSession(id)) {
+                                      session->OnStreams(batch, std::move(streams));
+                                    }
+                                  });
 }
 
 void Session::OnStreams(std::shared_ptr<Batch> batch,

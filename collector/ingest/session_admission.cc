@@ -61,9 +61,9 @@ void SessionTable::EvaluateAll() {
   for (const SessionId id : ids) Evaluate(id);
 }
 
-SessionTable::Verdict SessionTable::PingHolders(
-    Session* session, Candidate* candidate, absl::FunctionRef<bool(const Session&)> conflicts,
-    Session** holder) {
+SessionTable::Verdict SessionTable::PingHolders(Session* session, Candidate* candidate,
+                                                absl::FunctionRef<bool(const Session&)> conflicts,
+                                                Session** holder) {
   const absl::Duration now = deps_.clock->Monotonic();
   const absl::Duration ping_wait = options_.limits.ping_wait;
   Verdict verdict = Verdict::kNobody;
@@ -136,14 +136,13 @@ void SessionTable::Evaluate(SessionId id) {
       return;
     case Verdict::kAlive: {
       const ingest::v1::Logdir& held = *CommonLogdir(holder->hello(), hello);
-      RefuseCandidate(
-          session, ingest::v1::REFUSAL_REASON_LOGDIR_TAKEN,
-          absl::StrCat(candidate->node, " logdir '", held.name(), "'"), *holder,
-          absl::StrCat("pid ", holder->hello().pid(), " of ", candidate->node, " follows ",
-                       held.path(),
-                       held.name().empty() ? " as the logdir without a name"
-                                           : absl::StrCat(" as '", held.name(), "'"),
-                       ": stop it, or give --logdir NAME=PATH with another name"));
+      RefuseCandidate(session, ingest::v1::REFUSAL_REASON_LOGDIR_TAKEN,
+                      absl::StrCat(candidate->node, " logdir '", held.name(), "'"), *holder,
+                      absl::StrCat("pid ", holder->hello().pid(), " of ", candidate->node,
+                                   " follows ", held.path(),
+                                   held.name().empty() ? " as the logdir without a name"
+                                                       : absl::StrCat(" as '", held.name(), "'"),
+                                   ": stop it, or give --logdir NAME=PATH with another name"));
       return;
     }
     case Verdict::kNobody:
@@ -196,9 +195,8 @@ void SessionTable::RefuseCandidate(Session* session, ingest::v1::RefusalReason r
   past.status.kind = "name";
   past.status.wanted = wanted;
   for (const Session* one : {&holder, static_cast<const Session*>(session)}) {
-    past.status.holders.push_back(
-        absl::StrCat(one->hello().node().name(), " pid ", one->hello().pid(), " at ",
-                     one->address()));
+    past.status.holders.push_back(absl::StrCat(one->hello().node().name(), " pid ",
+                                               one->hello().pid(), " at ", one->address()));
   }
   past.status.resolution = absl::StrCat("the later one is refused: ", detail);
   // A refused agent tries again and again: one line for all of it.

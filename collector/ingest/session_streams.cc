@@ -190,20 +190,18 @@ void Session::OnNewGeneration(const ingest::v1::NewGeneration& request) {
   }
   open->renewing = true;
   StreamEntry* const entry = open->entry;
-  context_->log->Warn(
-      "source has other bytes",
-      {{"node", node_},
-       {"path", entry->stream->identity().path},
-       {"generation", request.differs_from_generation()},
-       {"cause", absl::string_view(request.cause()).substr(0, kDetailBytesMax)}});
-  context_->delivery->StartGeneration(
-      entry->stream, Generation(request.differs_from_generation()),
-      [host = context_->host, id = id_, number = request.stream(),
-       entry](Delivery::NewGeneration result) {
-        if (Session* session = host->FindSession(id)) {
-          session->OnGeneration(number, entry, std::move(result));
-        }
-      });
+  context_->log->Warn("source has other bytes",
+                      {{"node", node_},
+                       {"path", entry->stream->identity().path},
+                       {"generation", request.differs_from_generation()},
+                       {"cause", absl::string_view(request.cause()).substr(0, kDetailBytesMax)}});
+  context_->delivery->StartGeneration(entry->stream, Generation(request.differs_from_generation()),
+                                      [host = context_->host, id = id_, number = request.stream(),
+                                       entry](Delivery::NewGeneration result) {
+                                        if (Session* session = host->FindSession(id)) {
+                                          session->OnGeneration(number, entry, std::move(result));
+                                        }
+                                      });
 }
 
 void Session::OnGeneration(uint32_t number, StreamEntry* entry, Delivery::NewGeneration result) {

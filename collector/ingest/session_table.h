@@ -89,10 +89,10 @@ class SessionTable : public SessionHost {
       uint64_t heard;  // messages of the pinged session at that time
     };
     std::map<SessionId, Ping> pings;
-    std::string node;                // the registry's answer; empty before it
-    bool live_elsewhere = false;     // another machine holds the wanted name and lives
-    bool asked_elsewhere = false;    // as it was when the registry was asked
-    bool asking = false;             // the registry's answer is awaited
+    std::string node;              // the registry's answer; empty before it
+    bool live_elsewhere = false;   // another machine holds the wanted name and lives
+    bool asked_elsewhere = false;  // as it was when the registry was asked
+    bool asking = false;           // the registry's answer is awaited
   };
   enum class Verdict { kWaiting, kAlive, kNobody };
 
@@ -106,8 +106,7 @@ class SessionTable : public SessionHost {
   Verdict PingHolders(Session* session, Candidate* candidate,
                       absl::FunctionRef<bool(const Session&)> conflicts, Session** holder);
   void RefuseCandidate(Session* session, ingest::v1::RefusalReason reason,
-                       const std::string& wanted, const Session& holder,
-                       const std::string& detail);
+                       const std::string& wanted, const Session& holder, const std::string& detail);
   // Ends older sessions of the same process.
   void ReplaceOlder(const Session& session);
 

@@ -147,12 +147,11 @@ std::optional<SliceRefusal> Shard::AppendSlice(State* state, const ShardSlice& s
     // A full store is waited for; the rest needs a comparison of bytes.
     state->dropping = refusal.reason != ingest::v1::REFUSAL_REASON_STORE_FULL;
     if (!absl::IsResourceExhausted(status)) {
-      deps_.log->Warn("bytes refused",
-                      {{"node", stream->identity().node},
-                       {"path", stream->identity().path},
-                       {"offset", slice.offset},
-                       {"reason", ingest::v1::RefusalReason_Name(refusal.reason)},
-                       {"detail", status}});
+      deps_.log->Warn("bytes refused", {{"node", stream->identity().node},
+                                        {"path", stream->identity().path},
+                                        {"offset", slice.offset},
+                                        {"reason", ingest::v1::RefusalReason_Name(refusal.reason)},
+                                        {"detail", status}});
       // A write that failed seals the stream at the next commit.
       if (absl::IsInternal(status)) deps_.events->OnDirty();
     }
@@ -335,8 +334,7 @@ void Shard::LookAtZeros(State* state) {
   }
   if (state->zeros_watched) return;
   state->zeros_watched = true;
-  deps_.queue->PostAfter(options_.zeros_wait,
-                         [this, id = state->stream->id()] { ZerosStood(id); });
+  deps_.queue->PostAfter(options_.zeros_wait, [this, id = state->stream->id()] { ZerosStood(id); });
 }
 
 void Shard::ZerosStood(StreamId id) {

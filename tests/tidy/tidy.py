@@ -32,7 +32,8 @@ BANNED = [
     (r"\bsleep_for\b|\busleep\(|\bnanosleep\(|\babsl::SleepFor\b", r"^tests/(bench|e2e)/", "a Clock and a TaskQueue"),
     (r"\bstd::c(out|err)\b|\bprintf\(", r"^agent/(main|commands/.*)\.cc$|^collector/(main|inspect)\.cc$|^tests/(bench|e2e|fuzz)/",
      "an std::ostream given by the caller, or common/log.h"),
-    (r"\brand\(\)|\bstd::(mt19937|random_device)\b", r"^$", "common/random.h"),
+    (r"\brand\(\)|\bstd::random_device\b", r"^$", "common/random.h"),
+    (r"\bstd::mt19937", r"^tests/", "common/random.h"),
     (r"\bthrow\b(?! away)", r"^$", "absl::Status"),
     (r"\bdetach\(\)", r"^$", "a thread that is joined"),
 ]
@@ -157,18 +158,23 @@ def may_include(folder, target):
                for allowed in MAY_INCLUDE[folder])
 
 
+NOT_A_FUNCTION = re.compile(r" *(namespace|class|struct|enum|union|extern|if|for|while|switch|do|else|return|case|public|private|using)\b| *(#|//|\})")
+
+
 def functions(lines):
-    """(first line, length) of each top-level brace block that is no namespace, class, enum or initialiser."""
-    start, depth_outer = None, 0
-    for number, line in enumerate(lines, 1):
-        if start is None and re.match(r"^[A-Za-z~].*[)\w]\s*(const|override|noexcept)?\s*(:.*)?\{$", line) and not re.match(
-                r"^(namespace|class|struct|enum|union|extern)\b", line):
-            start = number
-        elif start is None and re.match(r"^    .*\) (const )?\{$", line) and depth_outer == 0:
-            start = number
-        if start is not None and line == "}":
-            yield start, number - start + 1
-            start = None
+    """(first line, length) of each function of clang-formatted code, at namespace level or in a class there."""
+    number = 0
+    while number < len(lines):
+        line = lines[number]
+        indent = re.match(r"^(  )?(?=[A-Za-z~:\[])", line)
+        if indent and "(" in line and not NOT_A_FUNCTION.match(line):
+            opening = next((at for at in range(number, min(number + 8, len(lines))) if lines[at].endswith(("{", ";", "}"))), None)
+            if opening is not None and lines[opening].endswith("{"):
+                end = next((at for at in range(opening + 1, len(lines)) if lines[at] == indent.group(0) + "}"), None)
+                if end is not None:
+                    yield number + 1, end - number + 1
+                    number = end
+        number += 1
 
 
 def main():
