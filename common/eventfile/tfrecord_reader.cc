@@ -109,7 +109,7 @@ absl::string_view TfRecordReader::Peek(uint64_t wanted) {
   if (carried_bytes() == 0) {
     carry_begin_ = 0;
     if (carry_.capacity() > kIdleCarryBytesMax) {
-      carry_ = std::string();
+      std::string().swap(carry_);  // Assigning an empty one would keep the memory.
     } else {
       carry_.clear();
     }
