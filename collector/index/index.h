@@ -108,8 +108,8 @@ struct SeriesInfo {
 // nullopt: all. An empty list: none.
 struct SeriesFilter {
   std::string plugin_name;
-  std::optional<std::vector<std::string>> runs;
-  std::optional<std::vector<std::string>> tags;
+  std::optional<std::vector<std::string>> runs = std::nullopt;
+  std::optional<std::vector<std::string>> tags = std::nullopt;
 };
 
 // Parallel columns, steps strictly ascending (unless every point is asked for).
@@ -162,8 +162,8 @@ class Index {
     // all.
     uint64_t points_max = 1000;
     // Closed range of steps.
-    std::optional<int64_t> from_step;
-    std::optional<int64_t> to_step;
+    std::optional<int64_t> from_step = std::nullopt;
+    std::optional<int64_t> to_step = std::nullopt;
   };
   // NotFound if the run has no such scalar series. `run` may be a hidden attempt.
   virtual absl::StatusOr<ScalarPoints> ReadScalars(const RunName& run, const Tag& tag,
