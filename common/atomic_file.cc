@@ -34,7 +34,8 @@ absl::Status WriteFileAtomically(FileSystem* files, const std::string& path,
 absl::StatusOr<std::string> ReadWholeFile(FileSystem* files, const std::string& path,
                                           uint64_t size_bytes_max) {
   ASSIGN_OR_RETURN(const std::unique_ptr<ReadableFile> file, files->OpenReadable(path));
-  // By reading, not by the size that the file claims: files of /proc say 0.
+  // By reading to the end, not by the size that the file claims: files of /proc say 0, and hand out
+  // a page at a time.
   constexpr uint64_t kStepBytes = 64u << 10;
   std::string content;
   while (true) {
@@ -47,7 +48,7 @@ absl::StatusOr<std::string> ReadWholeFile(FileSystem* files, const std::string& 
       return absl::ResourceExhaustedError(
           absl::StrCat(path, ": larger than ", size_bytes_max, " bytes"));
     }
-    if (size < kStepBytes) return content;
+    if (size == 0) return content;
   }
 }
 

@@ -1,7 +1,5 @@
-// The only file that meets the exceptions of CLI11 and yaml-cpp.
+// The only file that meets CLI11 and its exceptions.
 #include "common/config.h"
-
-#include <yaml-cpp/yaml.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -20,6 +18,7 @@
 #include "common/check.h"
 #include "common/config_option.h"
 #include "common/status_macros.h"
+#include "common/yaml.h"
 
 namespace tributary {
 namespace {
@@ -65,24 +64,28 @@ bool IsServiceLink(absl::string_view value) {
          absl::StartsWith(value, "sctp://");
 }
 
-// What a YAML node says as the values of one option.
-absl::StatusOr<std::vector<std::string>> YamlValues(const YAML::Node& node, bool list) {
-  if (node.IsNull()) return Invalid("has no value; remove the line, or write '' for an empty one");
-  if (node.IsScalar()) return std::vector<std::string>{node.Scalar()};
-  if (!list) return Invalid("takes one value, not a list or a map");
-  std::vector<std::string> values;
-  for (const auto& entry : node) {
-    if (node.IsSequence()) {
-      if (!entry.IsScalar()) return Invalid("takes a list of plain values");
-      values.push_back(entry.Scalar());
-    } else {
-      if (!entry.first.IsScalar() || !entry.second.IsScalar()) {
-        return Invalid("takes a map of plain values");
+// What a YAML value says as the values of one option.
+absl::StatusOr<std::vector<std::string>> YamlValues(const YamlValue& value, bool list) {
+  switch (value.kind) {
+    case YamlValue::Kind::kNull:
+      return Invalid("has no value; remove the line, or write '' for an empty one");
+    case YamlValue::Kind::kScalar:
+      return std::vector<std::string>{value.scalar};
+    case YamlValue::Kind::kList:
+      if (list) return value.list;
+      break;
+    case YamlValue::Kind::kMap:
+      if (list) {
+        std::vector<std::string> values;
+        for (const auto& [key, text] : value.map) values.push_back(absl::StrCat(key, "=", text));
+        return values;
       }
-      values.push_back(absl::StrCat(entry.first.Scalar(), "=", entry.second.Scalar()));
-    }
+      break;
+    case YamlValue::Kind::kNested:
+      if (list) return Invalid("takes a list or a map of plain values");
+      break;
   }
-  return values;
+  return Invalid("takes one value, not a list or a map");
 }
 
 }  // namespace
@@ -107,7 +110,7 @@ Options::Option* Options::Declare(OptionSpec spec) {
   return options_.back().get();
 }
 
-const Options::Option* Options::Find(absl::string_view name) const {
+Options::Option* Options::Find(absl::string_view name) const {
   const std::string canonical = CanonicalName(name);
   for (const auto& option : options_) {
     if (CanonicalName(option->spec.name) == canonical) return option.get();
@@ -370,39 +373,28 @@ absl::Status Options::TakeFile(const std::string& path, const OptionSources& sou
   for (const auto& option : options_) {
     if (!option->spec.flag_only && option->spec.name != "config") keys.push_back(option->spec.name);
   }
-  try {
-    const YAML::Node root = YAML::Load(*text);
-    if (root.IsNull()) return absl::OkStatus();
-    if (!root.IsMap()) return Invalid(absl::StrCat(path, ": must hold \"key: value\" lines"));
-    absl::flat_hash_map<std::string, int> seen;
-    for (const auto& entry : root) {
-      const int line = entry.first.Mark().line + 1;
-      const std::string where = absl::StrCat(path, ":", line);
-      if (!entry.first.IsScalar())
-        return Invalid(absl::StrCat(where, ": the key is no plain text"));
-      const Option* const named = Find(entry.first.Scalar());
-      const std::string key = named == nullptr ? entry.first.Scalar() : named->spec.name;
-      if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-        return Invalid(absl::StrCat(where, ": ", entry.first.Scalar(), ": no such option",
-                                    DidYouMean(key, keys)));
-      }
-      if (const auto [first, inserted] = seen.emplace(key, line); !inserted) {
-        return Invalid(absl::StrCat(where, ": ", key, ": was given on line ", first->second));
-      }
-      Option* const option = const_cast<Option*>(Find(key));
-      absl::StatusOr<std::vector<std::string>> values =
-          YamlValues(entry.second, option->kind == OptionKind::kList);
-      if (!values.ok()) {
-        return Invalid(absl::StrCat(where, ": ", key, ": ", values.status().message()));
-      }
-      if (option->origin != Origin::kDefault) continue;
-      option->origin = Origin::kFile;
-      option->where = where;
-      option->given = *std::move(values);
+  absl::StatusOr<std::vector<YamlEntry>> entries = ParseYamlMap(*text);
+  if (!entries.ok()) return Invalid(absl::StrCat(path, ":", entries.status().message()));
+  absl::flat_hash_map<std::string, int> seen;
+  for (const YamlEntry& entry : *entries) {
+    const std::string where = absl::StrCat(path, ":", entry.line);
+    Option* const option = Find(entry.key);
+    const std::string key = option == nullptr ? entry.key : option->spec.name;
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+      return Invalid(absl::StrCat(where, ": ", key, ": no such option", DidYouMean(key, keys)));
     }
-  } catch (const YAML::Exception& error) {
-    return Invalid(absl::StrCat(path, ":", error.mark.line + 1, ": ",
-                                absl::StrReplaceAll(error.msg, {{"\n", " "}})));
+    if (const auto [first, inserted] = seen.emplace(key, entry.line); !inserted) {
+      return Invalid(absl::StrCat(where, ": ", key, ": was given on line ", first->second));
+    }
+    absl::StatusOr<std::vector<std::string>> values =
+        YamlValues(entry.value, option->kind == OptionKind::kList);
+    if (!values.ok()) {
+      return Invalid(absl::StrCat(where, ": ", key, ": ", values.status().message()));
+    }
+    if (option->origin != Origin::kDefault) continue;
+    option->origin = Origin::kFile;
+    option->where = where;
+    option->given = *std::move(values);
   }
   return absl::OkStatus();
 }

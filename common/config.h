@@ -146,7 +146,7 @@ class Options {
  private:
   struct Option;
   Option* Declare(OptionSpec spec);
-  const Option* Find(absl::string_view name) const;
+  Option* Find(absl::string_view name) const;
   absl::StatusOr<CommandLine> ParseArguments(const std::vector<std::string>& arguments);
   // The arguments with declared spellings, last first, as CLI11 takes them.
   std::vector<std::string> ForCli11(absl::Span<const std::string> arguments) const;

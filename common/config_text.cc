@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "common/config.h"
 #include "common/config_option.h"
+#include "common/yaml.h"
 
 namespace tributary {
 namespace {
@@ -56,7 +57,7 @@ std::string DefaultText(OptionKind kind, const std::vector<std::string>& default
 // A scalar that YAML reads back as this text.
 std::string YamlScalar(const std::string& text, OptionKind kind) {
   if (kind != OptionKind::kText && kind != OptionKind::kList) return text;
-  return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "''"}}), "'");
+  return YamlQuoted(text);
 }
 
 }  // namespace

@@ -148,8 +148,9 @@ TEST_F(ConfigTest, Malformed_YamlValues) {
   EXPECT_EQ(YamlError("tries: 10\n"), "a.yaml:1: tries: 10 is out of bounds: 1 to 9");
   EXPECT_THAT(YamlError("collector:\n"), HasSubstr("a.yaml:1: collector: has no value"));
   EXPECT_THAT(YamlError("collector: [a, b]\n"), HasSubstr("a.yaml:1: collector: takes one value"));
-  EXPECT_THAT(YamlError("label: [[a]]\n"), HasSubstr("label: takes a list of plain values"));
-  EXPECT_THAT(YamlError("label: {a: {b: c}}\n"), HasSubstr("label: takes a map of plain values"));
+  EXPECT_THAT(YamlError("label: [[a]]\n"), HasSubstr("label: takes a list or a map of plain"));
+  EXPECT_THAT(YamlError("label: {a: {b: c}}\n"),
+              HasSubstr("label: takes a list or a map of plain"));
   EXPECT_EQ(YamlError("tries: 1\ntries: 2\n"), "a.yaml:2: tries: was given on line 1");
   EXPECT_EQ(YamlError("log-level: info\nlog_level: info\n"),
             "a.yaml:2: log-level: was given on line 1");
@@ -157,7 +158,7 @@ TEST_F(ConfigTest, Malformed_YamlValues) {
 
 TEST_F(ConfigTest, Malformed_YamlSyntax) {
   EXPECT_THAT(YamlError("collector: [a\n"), HasSubstr("a.yaml:"));
-  EXPECT_THAT(YamlError("just words\n"), HasSubstr("a.yaml: must hold"));
+  EXPECT_THAT(YamlError("just words\n"), HasSubstr("a.yaml:1: must hold"));
   EXPECT_THAT(YamlError("? [a]\n: b\n"), HasSubstr("a.yaml:1: the key is no plain text"));
   EXPECT_THAT(YamlError("a: *nowhere\n"), HasSubstr("a.yaml:1"));
 }
