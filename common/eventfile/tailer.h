@@ -25,12 +25,11 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "common/clock.h"
+#include "common/eventfile/change_notifier.h"
+#include "common/eventfile/discovery.h"
 #include "common/file.h"
 
 namespace tributary {
-
-// Numbers the files of one tailer from 0, in the order of their discovery. Never reused.
-using TailedFileId = uint32_t;
 
 struct TailedFile {
   TailedFileId id = 0;
@@ -45,22 +44,6 @@ struct TailedFile {
   // backoff, for ever.
   absl::Status error;
 };
-
-// Where changes are announced without looking: inotify. A seam, so that the simulation has none.
-class ChangeNotifier {
- public:
-  virtual ~ChangeNotifier() = default;
-  // Watches one directory (not what is below it). ResourceExhausted when the system allows no more
-  // watches; Unimplemented on a file system that sends no events.
-  virtual absl::Status Watch(const std::string& directory) = 0;
-  // Paths (directory/name) that changed since the last call; `overflowed` is set if some were lost.
-  // Never blocks.
-  virtual std::vector<std::string> Changes(bool* overflowed) = 0;
-  // A descriptor that polls readable when Changes would return something, or -1.
-  virtual int descriptor() const = 0;
-};
-
-std::unique_ptr<ChangeNotifier> MakeInotifyNotifier();
 
 // Not thread-safe: owned by the one thread that follows.
 class Tailer {
