@@ -1,0 +1,109 @@
+#include "agent/agent.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/delivery.h"
+#include "agent/follower.h"
+#include "agent/sender.h"
+#include "common/check.h"
+
+namespace tributary::agent {
+namespace {
+
+Tailer::Options TailerOptions(const Agent::Options& options) {
+  Tailer::Options result;
+  for (const ingest::v1::Logdir& logdir : options.hello.logdirs()) {
+    result.roots.push_back(logdir.path());
+  }
+  result.open_files_max = options.open_files_max;
+  return result;
+}
+
+Delivery::Options DeliveryOptions(const Agent::Options& options) {
+  Delivery::Options result;
+  for (const ingest::v1::Logdir& logdir : options.hello.logdirs()) {
+    result.logdir_names.push_back(logdir.name());
+  }
+  result.chunk_bytes_max = options.chunk_bytes_max;
+  return result;
+}
+
+Sender::Options SenderOptions(const Agent::Options& options, Random* random) {
+  Sender::Options result;
+  result.hello = options.hello;
+  result.hello.set_agent_nonce(random->Hex(16));
+  return result;
+}
+
+}  // namespace
+
+struct Agent::Impl {
+  Impl(const Options& options_in, Dependencies deps)
+      : once(options_in.once),
+        clock(deps.clock),
+        tailer(TailerOptions(options_in),
+               {.files = deps.files, .clock = deps.clock, .notifier = deps.notifier}),
+        follower(Follower::Options(), &tailer, deps.clock),
+        delivery(DeliveryOptions(options_in), {.tailer = &tailer,
+                                               .follower = &follower,
+                                               .clock = deps.clock,
+                                               .random = deps.random,
+                                               .log = deps.log,
+                                               .namer = std::move(deps.namer)}),
+        sender(SenderOptions(options_in, deps.random),
+               {.delivery = &delivery,
+                .transport = deps.transport,
+                .clock = deps.clock,
+                .random = deps.random,
+                .log = deps.log,
+                .on_changed = deps.on_changed ? std::move(deps.on_changed) : [] {}}) {}
+
+  const bool once;
+  Clock* const clock;
+  Tailer tailer;
+  Follower follower;
+  Delivery delivery;
+  Sender sender;
+};
+
+Agent::Agent(const Options& options, Dependencies dependencies) {
+  CHECK(options.hello.logdirs_size() > 0, "an agent without a logdir");
+  impl_ = std::make_unique<Impl>(options, std::move(dependencies));
+}
+
+Agent::~Agent() = default;
+
+void Agent::Step() {
+  if (impl_->sender.outcome().has_value()) return;
+  impl_->delivery.OnChanged(impl_->tailer.Poll());
+  if (impl_->once) impl_->delivery.StartDrain(/*and_listing=*/true);
+  impl_->delivery.RunTimers();
+  impl_->sender.Step();
+}
+
+absl::Duration Agent::next_step() const {
+  if (impl_->sender.outcome().has_value()) return absl::InfiniteDuration();
+  return std::min(
+      {impl_->tailer.next_poll(), impl_->delivery.next_timer(), impl_->sender.next_step()});
+}
+
+void Agent::StartDrain() {
+  // What was written until now is to be known.
+  impl_->delivery.OnChanged(impl_->tailer.Poll());
+  impl_->delivery.StartDrain(/*and_listing=*/false);
+}
+
+std::optional<absl::Status> Agent::outcome() const { return impl_->sender.outcome(); }
+
+Progress Agent::progress() const {
+  Progress progress;
+  impl_->delivery.AddTo(&progress);
+  impl_->sender.AddTo(&progress);
+  progress.tailer_status = impl_->tailer.status();
+  return progress;
+}
+
+std::vector<FileLeft> Agent::Left(size_t limit) const { return impl_->delivery.Left(limit); }
+
+}  // namespace tributary::agent
