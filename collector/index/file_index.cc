@@ -65,6 +65,15 @@ void ColumnFileIndex::TakeZerosAsDamage() {
   ReadRecords();
 }
 
+bool ColumnFileIndex::Rewind() {
+  if (!reader_->framing_holds()) return false;
+  TfRecordReader::Options options;
+  options.start_offset = reader_->boundary_offset();
+  reader_.emplace(options);
+  Publish();
+  return true;
+}
+
 void ColumnFileIndex::ReadRecords() {
   while (std::optional<TfRecordReader::Outcome> outcome = reader_->Next()) {
     if (outcome->damage.has_value()) {

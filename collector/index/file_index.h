@@ -41,6 +41,7 @@ class ColumnFileIndex : public FileIndex {
   void Reset() override;
   bool at_zeros() const override;
   void TakeZerosAsDamage() override;
+  bool Rewind() override;
   uint64_t indexed_bytes() const override;
   uint64_t records() const override;
   uint64_t skipped_values() const override;

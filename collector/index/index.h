@@ -49,8 +49,8 @@ class RecordSource {
   virtual absl::StatusOr<std::string> Read(uint64_t offset, uint64_t length_bytes) = 0;
 };
 
-// One event file's part of the index. Append, Reset and TakeZerosAsDamage only by its owner; the
-// rest is thread-safe.
+// One event file's part of the index. Append, Reset, Rewind and TakeZerosAsDamage only by its
+// owner; the rest is thread-safe.
 class FileIndex {
  public:
   virtual ~FileIndex() = default;
@@ -64,6 +64,9 @@ class FileIndex {
   // See TfRecordReader.
   virtual bool at_zeros() const = 0;
   virtual void TakeZerosAsDamage() = 0;
+  // Forgets what was fed after boundary_offset(): Append goes on there, with bytes that may differ,
+  // as where zeros were filled meanwhile. False, and nothing done, while framing is lost.
+  virtual bool Rewind() = 0;
 
   virtual uint64_t indexed_bytes() const = 0;  // fed so far
   virtual uint64_t records() const = 0;        // whole and decoded

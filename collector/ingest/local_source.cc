@@ -1,0 +1,280 @@
+#include "collector/ingest/local_source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "collector/ingest/mirror_source.h"
+#include "common/check.h"
+#include "common/utf8.h"
+
+namespace tributary {
+namespace {
+
+constexpr size_t kBufferBytes = 1u << 20;
+// Parts given to a loader at once: enough that it never waits for the follow queue.
+constexpr int kInFlightMax = 4;
+// What is left of a file, to be loaded before the large ones.
+constexpr uint64_t kSmallBytes = 1u << 20;
+constexpr absl::Duration kZerosLook = absl::Seconds(1);
+constexpr absl::Duration kRetryFirst = absl::Milliseconds(100);
+constexpr absl::Duration kRetryMax = absl::Seconds(30);
+constexpr size_t kProblemsMax = 20;
+
+}  // namespace
+
+LocalSource::LocalSource(const Options& options, const Dependencies& dependencies)
+    : options_(options),
+      dependencies_(dependencies),
+      in_flight_(dependencies.loaders.size(), 0),
+      buffers_(dependencies.loaders.size()) {
+  CHECK(!dependencies.loaders.empty(), "a local source without a loader");
+  Tailer::Options tailer_options;
+  for (const Logdir& logdir : options.logdirs) tailer_options.roots.push_back(logdir.path);
+  tailer_ = std::make_unique<Tailer>(
+      tailer_options,
+      Tailer::Dependencies{dependencies.files, dependencies.clock, dependencies.notifier});
+}
+
+LocalSource::~LocalSource() = default;
+
+RunName LocalSource::RunOf(absl::string_view logdir_name, absl::string_view relative_path) {
+  const size_t slash = relative_path.rfind('/');
+  const absl::string_view directory =
+      slash == absl::string_view::npos ? "" : relative_path.substr(0, slash);
+  const absl::string_view separator = logdir_name.empty() || directory.empty() ? "" : "/";
+  std::string name = ValidUtf8(absl::StrCat(logdir_name, separator, directory));
+  return RunName(name.empty() ? "." : std::move(name));
+}
+
+bool LocalSource::IsIndexed(absl::string_view file_name) {
+  return !absl::EndsWith(file_name, ".profile-empty");
+}
+
+void LocalSource::Start() { Wake(); }
+
+void LocalSource::Wake(std::function<void()> done) {
+  dependencies_.follow->Post([this, done = std::move(done)] {
+    Step();
+    if (done != nullptr) done();
+  });
+}
+
+LocalSource::State LocalSource::state() const {
+  MutexLock lock(&state_mu_);
+  return state_;
+}
+
+void LocalSource::Step() {
+  for (TailedFileId id : tailer_->Poll()) Changed(id);
+  if (!listed_) {
+    listed_ = true;
+    for (File& file : files_) {
+      if (!file.initial) continue;
+      bytes_total_ += file.initial_bytes;
+      ++initial_left_;
+    }
+  }
+  NoteListings();
+  Dispatch();
+  ScheduleStep();
+  PublishState();
+}
+
+void LocalSource::NoteListings() {
+  std::vector<std::string> problems;
+  for (size_t i = 0; i < options_.logdirs.size(); ++i) {
+    if (tailer_->listing_complete(static_cast<int>(i))) continue;
+    const std::string& path = options_.logdirs[i].path;
+    const absl::Status status = dependencies_.files->Stat(path).status();
+    problems.push_back(absl::IsNotFound(status)
+                           ? absl::StrCat("logdir ", path, " does not exist yet, waiting for it")
+                           : absl::StrCat("logdir ", path, " cannot be listed completely"));
+  }
+  if (std::string status = tailer_->status(); !status.empty()) {
+    problems.push_back(std::move(status));
+  }
+  for (const std::string& problem : problems) {
+    const bool is_new = std::find(listing_problems_.begin(), listing_problems_.end(), problem) ==
+                        listing_problems_.end();
+    if (is_new) dependencies_.log->Warn("logdir needs attention", {{"reason", problem}});
+  }
+  listing_problems_ = std::move(problems);
+}
+
+void LocalSource::ScheduleStep() {
+  const absl::Duration delay =
+      std::max(absl::ZeroDuration(), tailer_->next_poll() - dependencies_.clock->Monotonic());
+  const uint64_t number = ++step_number_;
+  dependencies_.follow->PostAfter(delay, [this, number] {
+    // A later Step, after a wake, has scheduled another.
+    if (number == step_number_) Step();
+  });
+}
+
+LocalSource::File* LocalSource::Get(TailedFileId id) {
+  while (files_.size() <= id) files_.emplace_back();
+  return &files_[id];
+}
+
+void LocalSource::Changed(TailedFileId id) {
+  const TailedFile& tailed = tailer_->file(id);
+  File* file = Get(id);
+  const absl::string_view name = BaseName(tailed.relative_path);
+  if (!IsIndexed(name)) return;
+  if (!tailed.present) {
+    if (options_.follow_deletes && file->local != nullptr) {
+      dependencies_.index->RemoveFile(file->local->index());
+      file->local = nullptr;
+    }
+    return;
+  }
+  if (file->local == nullptr) {
+    const Logdir& logdir = options_.logdirs[static_cast<size_t>(tailed.root)];
+    EventFileIdentity identity;
+    identity.run = RunOf(logdir.name, tailed.relative_path);
+    identity.file_name = std::string(name);
+    identity.logdir_name = logdir.name;
+    identity.path = tailed.relative_path;
+    const std::string path = JoinPath(logdir.path, tailed.relative_path);
+    file->local = std::make_shared<LocalFile>(
+        dependencies_.files, path,
+        dependencies_.index->AddFile(identity,
+                                     std::make_shared<MirrorSource>(dependencies_.files, path)));
+    file->read_to = 0;
+    if (!listed_) {
+      file->initial = true;
+      file->initial_bytes = tailed.stat.size_bytes;
+    }
+  }
+  if (tailed.stat.size_bytes != file->size_bytes) {
+    file->zeros_since = dependencies_.clock->Monotonic();
+  }
+  file->size_bytes = tailed.stat.size_bytes;
+  Enqueue(id);
+}
+
+void LocalSource::Enqueue(TailedFileId id) {
+  File* file = Get(id);
+  if (file->loading) file->changed = true;
+  if (file->loading || file->waiting || file->local == nullptr) return;
+  file->waiting = true;
+  const uint64_t left = file->size_bytes > file->read_to ? file->size_bytes - file->read_to : 0;
+  (left <= kSmallBytes ? small_ : large_).push_back(id);
+}
+
+void LocalSource::EnqueueAfter(absl::Duration delay, TailedFileId id) {
+  dependencies_.follow->PostAfter(delay, [this, id] {
+    Enqueue(id);
+    Dispatch();
+  });
+}
+
+void LocalSource::Dispatch() {
+  while (!small_.empty() || !large_.empty()) {
+    const auto loader = std::min_element(in_flight_.begin(), in_flight_.end());
+    if (*loader >= kInFlightMax) return;
+    std::deque<TailedFileId>& queue = small_.empty() ? large_ : small_;
+    const TailedFileId id = queue.front();
+    queue.pop_front();
+    File* file = Get(id);
+    file->waiting = false;
+    if (file->local == nullptr) continue;
+    ++*loader;
+    Load(id, static_cast<size_t>(loader - in_flight_.begin()));
+  }
+}
+
+void LocalSource::Load(TailedFileId id, size_t loader) {
+  File* file = Get(id);
+  file->loading = true;
+  file->changed = false;
+  const bool give_up_zeros =
+      file->at_zeros && dependencies_.clock->Monotonic() - file->zeros_since >= options_.zeros_wait;
+  dependencies_.loaders[loader]->Post([this, id, loader, give_up_zeros, local = file->local] {
+    std::vector<char>& buffer = buffers_[loader];
+    buffer.resize(kBufferBytes);
+    const LocalFile::Result result =
+        local->Load(options_.slice_bytes, give_up_zeros, absl::MakeSpan(buffer));
+    dependencies_.follow->Post([this, id, loader, result] { Loaded(id, loader, result); });
+  });
+}
+
+void LocalSource::Loaded(TailedFileId id, size_t loader, const LocalFile::Result& result) {
+  --in_flight_[loader];
+  File* file = Get(id);
+  file->loading = false;
+  file->read_to = result.read_to;
+  if (result.replaced) {
+    dependencies_.log->Info("file was replaced, reading it again",
+                            {{"file", file->local == nullptr ? "" : file->local->path()}});
+  }
+  if (!file->at_zeros && result.at_zeros) {
+    file->zeros_since = dependencies_.clock->Monotonic();
+  }
+  file->at_zeros = result.at_zeros;
+  if (!result.status.ok()) {
+    NoteProblem(id, std::string(result.status.message()));
+    const absl::Duration delay =
+        std::min(kRetryMax, kRetryFirst * (int64_t{1} << std::min(file->failures, 20)));
+    ++file->failures;
+    // A file that went away: the tailer tells when it is back.
+    if (!absl::IsNotFound(result.status)) EnqueueAfter(delay, id);
+  } else {
+    file->failures = 0;
+    NoteProblem(id, "");
+    if (result.more || file->changed) {
+      Enqueue(id);
+    } else if (result.at_zeros) {
+      EnqueueAfter(kZerosLook, id);
+    }
+  }
+  if (file->initial && (!result.status.ok() || !result.more)) {
+    file->initial = false;
+    --initial_left_;
+  }
+  NoteProgress(file);
+  Dispatch();
+  PublishState();
+}
+
+void LocalSource::NoteProgress(File* file) {
+  // Bytes of what existed at the start count once, in whatever order they were read.
+  if (file->initial_bytes == 0) return;
+  const uint64_t done =
+      file->initial ? std::min(file->read_to, file->initial_bytes) : file->initial_bytes;
+  bytes_done_ += done - file->initial_done;
+  file->initial_done = done;
+}
+
+void LocalSource::NoteProblem(TailedFileId id, std::string problem) {
+  File* file = Get(id);
+  if (file->problem == problem) return;
+  if (!problem.empty() && file->problem.empty()) {
+    dependencies_.log->Warn("cannot read an event file, trying again", {{"reason", problem}});
+  }
+  file->problem = std::move(problem);
+  if (file->problem.empty()) {
+    troubled_.erase(id);
+  } else {
+    troubled_.insert(id);
+  }
+}
+
+void LocalSource::PublishState() {
+  State state;
+  state.loaded = listed_ && initial_left_ == 0;
+  state.bytes_total = bytes_total_;
+  state.bytes_done = bytes_done_;
+  state.files = files_.size();
+  state.problems = listing_problems_;
+  for (TailedFileId id : troubled_) {
+    if (state.problems.size() >= kProblemsMax) break;
+    state.problems.push_back(files_[id].problem);
+  }
+  MutexLock lock(&state_mu_);
+  state_ = std::move(state);
+}
+
+}  // namespace tributary

@@ -1,0 +1,341 @@
+#include "collector/inspect.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "collector/index/index.h"
+#include "common/eventfile/tailer.h"
+#include "common/task_queue.h"
+#include "common/utf8.h"
+
+namespace tributary {
+namespace {
+
+constexpr size_t kBufferBytes = 1u << 20;
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+constexpr int kExitDamaged = 3;
+
+struct InspectedFile {
+  std::string shown_path;  // below its logdir, with the logdir's name
+  std::shared_ptr<LocalFile> local;
+  absl::Status status;
+};
+
+struct InspectedSeries {
+  RunName run;
+  Tag tag;
+  std::string plugin;
+  uint64_t points = 0;
+  int64_t first_step = 0;
+  int64_t last_step = 0;
+  double first_wall_time = 0;
+  double last_wall_time = 0;
+};
+
+struct InspectedDamage {
+  std::string file;
+  Damage damage;
+};
+
+struct Inspection {
+  std::vector<RunInfo> runs;            // by start and name
+  std::vector<InspectedSeries> series;  // by run and tag
+  std::vector<InspectedDamage> damage;  // by file and offset
+  uint64_t files = 0;
+  uint64_t bytes = 0;
+  uint64_t records = 0;
+  uint64_t skipped_values = 0;
+  uint64_t torn_bytes = 0;  // after the last whole record of a file
+  double seconds = 0;
+};
+
+std::string JsonString(absl::string_view text) {
+  std::string json = "\"";
+  for (const char c : ValidUtf8(text)) {
+    if (c == '"' || c == '\\') {
+      json.push_back('\\');
+      json.push_back(c);
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      absl::StrAppendFormat(&json, "\\u%04x", static_cast<unsigned>(c));
+    } else {
+      json.push_back(c);
+    }
+  }
+  json.push_back('"');
+  return json;
+}
+
+std::string ShownTime(double wall_time) {
+  return absl::FormatTime(
+      "%Y-%m-%d %H:%M:%S",
+      absl::FromUnixMillis(static_cast<int64_t>(std::clamp(wall_time, -6e10, 2.5e11) * 1000)),
+      absl::UTCTimeZone());
+}
+
+// Text for a terminal: control characters could do anything to it.
+std::string ShownText(absl::string_view text) {
+  std::string shown = ValidUtf8(text);
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return shown;
+}
+
+// Finds the event files of all logdirs and tells the index of them.
+std::vector<InspectedFile> FindFiles(const InspectOptions& options,
+                                     const InspectDependencies& dependencies, Index* index,
+                                     std::ostream& err, bool* failed) {
+  Tailer::Options tailer_options;
+  for (const LocalSource::Logdir& logdir : options.logdirs) {
+    tailer_options.roots.push_back(logdir.path);
+  }
+  Tailer tailer(tailer_options,
+                Tailer::Dependencies{dependencies.files, dependencies.clock, nullptr});
+  std::vector<InspectedFile> files;
+  for (TailedFileId id : tailer.Poll()) {
+    const TailedFile& tailed = tailer.file(id);
+    if (!tailed.present || !LocalSource::IsIndexed(tailed.relative_path)) continue;
+    const LocalSource::Logdir& logdir = options.logdirs[static_cast<size_t>(tailed.root)];
+    EventFileIdentity identity;
+    identity.run = LocalSource::RunOf(logdir.name, tailed.relative_path);
+    identity.file_name = std::string(BaseName(tailed.relative_path));
+    identity.logdir_name = logdir.name;
+    identity.path = tailed.relative_path;
+    InspectedFile file;
+    file.shown_path =
+        absl::StrCat(logdir.name, logdir.name.empty() ? "" : "/", tailed.relative_path);
+    file.local =
+        std::make_shared<LocalFile>(dependencies.files, JoinPath(logdir.path, tailed.relative_path),
+                                    index->AddFile(identity, nullptr));
+    files.push_back(std::move(file));
+  }
+  for (size_t i = 0; i < options.logdirs.size(); ++i) {
+    if (tailer.listing_complete(static_cast<int>(i))) continue;
+    err << "inspect: " << options.logdirs[i].path << ": not all of it can be listed\n";
+    *failed = true;
+  }
+  return files;
+}
+
+void ReadAll(const InspectOptions& options, const InspectDependencies& dependencies,
+             std::vector<InspectedFile>* files) {
+  std::vector<std::vector<char>> buffers(static_cast<size_t>(options.threads));
+  std::vector<std::unique_ptr<ThreadTaskQueue>> loaders;
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    loaders.push_back(
+        std::make_unique<ThreadTaskQueue>(absl::StrCat("inspect-", i), dependencies.clock));
+  }
+  // The largest first, each to the loader with the least to do.
+  std::vector<std::pair<uint64_t, InspectedFile*>> order;
+  for (InspectedFile& file : *files) {
+    const auto stat = dependencies.files->Stat(file.local->path());
+    order.emplace_back(stat.ok() ? stat->size_bytes : 0, &file);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<uint64_t> work(loaders.size(), 0);
+  for (const auto& [size_bytes, file] : order) {
+    const size_t loader =
+        static_cast<size_t>(std::min_element(work.begin(), work.end()) - work.begin());
+    work[loader] += size_bytes + 1;
+    loaders[loader]->Post([file, buffer = &buffers[loader]] {
+      buffer->resize(kBufferBytes);
+      file->status = file->local->Load(UINT64_MAX, true, absl::MakeSpan(*buffer)).status;
+    });
+  }
+  for (auto& loader : loaders) loader->Stop();
+}
+
+InspectedSeries Describe(const Index& index, const SeriesInfo& info) {
+  InspectedSeries series;
+  series.run = info.run;
+  series.tag = info.tag;
+  series.plugin = info.metadata->plugin_name;
+  series.points = info.points;
+  if (info.metadata->data_class == DataClass::kScalar) {
+    const auto points = index.ReadScalars(info.run, info.tag, {.points_max = 2});
+    if (points.ok() && !points->steps.empty()) {
+      series.first_step = points->steps.front();
+      series.last_step = points->steps.back();
+      series.first_wall_time = points->wall_times.front();
+      series.last_wall_time = points->wall_times.back();
+    }
+    return series;
+  }
+  const auto references = index.ReadReferences(info.run, info.tag, 2);
+  if (references.ok() && !references->empty()) {
+    series.first_step = references->front().step.value();
+    series.last_step = references->back().step.value();
+    series.first_wall_time = references->front().wall_time.value();
+    series.last_wall_time = references->back().wall_time.value();
+  }
+  return series;
+}
+
+Inspection Collect(const Index& index, const std::vector<InspectedFile>& files) {
+  Inspection inspection;
+  inspection.runs = index.Runs();
+  for (const std::string& plugin : index.Plugins()) {
+    for (const SeriesInfo& info : index.ListSeries({.plugin_name = plugin})) {
+      inspection.series.push_back(Describe(index, info));
+    }
+  }
+  std::sort(inspection.series.begin(), inspection.series.end(),
+            [](const InspectedSeries& a, const InspectedSeries& b) {
+              return std::tie(a.run, a.tag) < std::tie(b.run, b.tag);
+            });
+  for (const InspectedFile& file : files) {
+    const FileIndex& indexed = *file.local->index();
+    ++inspection.files;
+    inspection.bytes += indexed.indexed_bytes();
+    inspection.records += indexed.records();
+    inspection.skipped_values += indexed.skipped_values();
+    for (const Damage& damage : indexed.damage()) {
+      inspection.damage.push_back({file.shown_path, damage});
+    }
+    if (indexed.framing_holds()) {
+      inspection.torn_bytes += indexed.indexed_bytes() - indexed.boundary_offset();
+    }
+  }
+  std::sort(inspection.damage.begin(), inspection.damage.end(),
+            [](const InspectedDamage& a, const InspectedDamage& b) {
+              return std::tie(a.file, a.damage.offset) < std::tie(b.file, b.damage.offset);
+            });
+  return inspection;
+}
+
+void WriteJson(const Inspection& inspection, std::ostream& out) {
+  out << "{\"runs\": [";
+  const char* run_separator = "";
+  for (const RunInfo& run : inspection.runs) {
+    out << run_separator << "\n  {\"run\": " << JsonString(run.name.value()) << ", \"tags\": [";
+    run_separator = ",";
+    const char* tag_separator = "";
+    const auto begin = std::lower_bound(
+        inspection.series.begin(), inspection.series.end(), run.name,
+        [](const InspectedSeries& series, const RunName& name) { return series.run < name; });
+    for (auto series = begin; series != inspection.series.end() && series->run == run.name;
+         ++series) {
+      out << tag_separator << "\n    {\"tag\": " << JsonString(series->tag.value())
+          << ", \"plugin\": " << JsonString(series->plugin) << ", \"points\": " << series->points
+          << ", \"first_step\": " << series->first_step << ", \"last_step\": " << series->last_step
+          << "}";
+      tag_separator = ",";
+    }
+    out << "]}";
+  }
+  out << "],\n \"damage\": [";
+  const char* separator = "";
+  for (const InspectedDamage& entry : inspection.damage) {
+    out << separator << "\n  {\"file\": " << JsonString(entry.file)
+        << ", \"offset\": " << entry.damage.offset << ", \"length\": " << entry.damage.length_bytes
+        << ", \"cause\": " << JsonString(DamageCauseName(entry.damage.cause)) << "}";
+    separator = ",";
+  }
+  out << "],\n \"bytes\": " << inspection.bytes
+      << ", \"seconds\": " << absl::StrFormat("%.6f", inspection.seconds) << "}\n";
+}
+
+void WriteTables(const Inspection& inspection, std::ostream& out) {
+  uint64_t points = 0;
+  size_t tag_width = 3;
+  size_t plugin_width = 6;
+  for (const InspectedSeries& series : inspection.series) {
+    points += series.points;
+    tag_width = std::max(tag_width, std::min<size_t>(ShownText(series.tag.value()).size(), 60));
+    plugin_width = std::max(plugin_width, ShownText(series.plugin).size());
+  }
+  const int tags = static_cast<int>(tag_width);
+  const int plugins = static_cast<int>(plugin_width);
+  for (const RunInfo& run : inspection.runs) {
+    out << ShownText(run.name.value()) << "\n";
+    const auto begin = std::lower_bound(
+        inspection.series.begin(), inspection.series.end(), run.name,
+        [](const InspectedSeries& series, const RunName& name) { return series.run < name; });
+    if (begin == inspection.series.end() || begin->run != run.name) {
+      out << "  no series\n\n";
+      continue;
+    }
+    out << absl::StreamFormat("  %-*s  %-*s  %9s  %12s  %12s  %-19s  %-19s\n", tags, "tag", plugins,
+                              "plugin", "points", "first step", "last step", "first time (UTC)",
+                              "last time (UTC)");
+    for (auto series = begin; series != inspection.series.end() && series->run == run.name;
+         ++series) {
+      out << absl::StreamFormat(
+          "  %-*s  %-*s  %9d  %12d  %12d  %-19s  %-19s\n", tags, ShownText(series->tag.value()),
+          plugins, ShownText(series->plugin), series->points, series->first_step, series->last_step,
+          ShownTime(series->first_wall_time), ShownTime(series->last_wall_time));
+    }
+    out << "\n";
+  }
+  uint64_t damaged_bytes = 0;
+  for (const InspectedDamage& entry : inspection.damage) {
+    damaged_bytes += entry.damage.length_bytes;
+    out << absl::StreamFormat("damaged: %s  offset %d  length %d  %s\n", ShownText(entry.file),
+                              entry.damage.offset, entry.damage.length_bytes,
+                              DamageCauseName(entry.damage.cause));
+  }
+  if (!inspection.damage.empty()) out << "\n";
+  out << absl::StreamFormat(
+      "%d runs, %d series, %d points, %d records; %d bytes in %d files, read in %.3f s (%.0f "
+      "MB/s)\n",
+      inspection.runs.size(), inspection.series.size(), points, inspection.records,
+      inspection.bytes, inspection.files, inspection.seconds,
+      inspection.seconds > 0 ? static_cast<double>(inspection.bytes) / inspection.seconds / 1e6
+                             : 0.0);
+  if (inspection.torn_bytes > 0) {
+    out << inspection.torn_bytes << " bytes at ends of files are not whole records yet\n";
+  }
+  if (inspection.skipped_values > 0) {
+    out << inspection.skipped_values << " values are no points of their series and are not shown\n";
+  }
+  if (inspection.damage.empty()) {
+    out << "nothing is damaged\n";
+  } else {
+    out << absl::StreamFormat("%d damaged places, %d bytes\n", inspection.damage.size(),
+                              damaged_bytes);
+  }
+}
+
+}  // namespace
+
+int RunInspect(const InspectOptions& options, const InspectDependencies& dependencies,
+               std::ostream& out, std::ostream& err) {
+  for (const LocalSource::Logdir& logdir : options.logdirs) {
+    const auto stat = dependencies.files->Stat(logdir.path);
+    if (stat.ok() && stat->is_directory) continue;
+    err << "inspect: --logdir "
+        << (stat.ok() ? absl::StrCat(logdir.path, ": not a directory")
+                      : std::string(stat.status().message()))
+        << "\n";
+    return kExitUsage;
+  }
+  const absl::Duration start = dependencies.clock->Monotonic();
+  const std::unique_ptr<Index> index = Index::Make({});
+  bool failed = false;
+  std::vector<InspectedFile> files = FindFiles(options, dependencies, index.get(), err, &failed);
+  ReadAll(options, dependencies, &files);
+  for (const InspectedFile& file : files) {
+    if (file.status.ok()) continue;
+    err << "inspect: " << file.status.message() << "\n";
+    failed = true;
+  }
+  Inspection inspection = Collect(*index, files);
+  inspection.seconds = absl::ToDoubleSeconds(dependencies.clock->Monotonic() - start);
+  if (options.json) {
+    WriteJson(inspection, out);
+  } else {
+    WriteTables(inspection, out);
+  }
+  if (!inspection.damage.empty()) return kExitDamaged;
+  return failed ? kExitFailed : 0;
+}
+
+}  // namespace tributary

@@ -1,0 +1,256 @@
+#include "collector/ingest/local_source.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/capture_logger.h"
+#include "tests/support/event_file_builder.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_file_system.h"
+#include "tests/support/manual_task_queue.h"
+
+namespace tributary {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr char kName[] = "events.out.tfevents.1767225600.h.1.0";
+
+EventFileBuilder Steps(std::initializer_list<int64_t> steps) {
+  EventFileBuilder builder;
+  builder.FileVersion();
+  for (int64_t step : steps) builder.Scalar("loss", Step(step), 1);
+  return builder;
+}
+
+class LocalSourceTest : public ::testing::Test {
+ protected:
+  void Start(LocalSource::Options options = {.logdirs = {{"", "/logs"}}}, int loaders = 2) {
+    for (int i = 0; i < loaders; ++i) {
+      loaders_.push_back(std::make_unique<ManualTaskQueue>(&clock_));
+    }
+    LocalSource::Dependencies dependencies{&files_, &clock_,  nullptr, index_.get(),
+                                           &log_,   &follow_, {}};
+    for (auto& loader : loaders_) dependencies.loaders.push_back(loader.get());
+    source_ = std::make_unique<LocalSource>(options, dependencies);
+    source_->Start();
+  }
+  // Runs everything that is due.
+  void Settle() {
+    bool ran = true;
+    while (ran) {
+      ran = follow_.RunOne();
+      for (auto& loader : loaders_) ran = loader->RunOne() || ran;
+    }
+  }
+  // Lets time pass, second by second.
+  void Wait(int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      clock_.Advance(absl::Seconds(1));
+      Settle();
+    }
+  }
+  static std::string Path(const std::string& run) { return "/logs/" + run + "/" + kName; }
+  std::vector<std::string> RunNames() {
+    std::vector<std::string> names;
+    for (const RunInfo& run : index_->Runs()) names.push_back(run.name.value());
+    return names;
+  }
+  std::vector<int64_t> StepsOf(const std::string& run, const std::string& tag = "loss") {
+    const auto points = index_->ReadScalars(RunName(run), Tag(tag), {.points_max = 0});
+    return points.ok() ? points->steps : std::vector<int64_t>();
+  }
+
+  FakeClock clock_;
+  FakeFileSystem files_{&clock_};
+  CaptureLogger log_;
+  std::unique_ptr<Index> index_ = Index::Make({});
+  ManualTaskQueue follow_{&clock_};
+  std::vector<std::unique_ptr<ManualTaskQueue>> loaders_;
+  std::unique_ptr<LocalSource> source_;
+};
+
+TEST_F(LocalSourceTest, AMissingLogdirIsWaitedFor) {
+  Start();
+  Settle();
+  EXPECT_TRUE(source_->state().loaded);
+  EXPECT_THAT(source_->state().problems, ElementsAre(HasSubstr("/logs does not exist yet")));
+  files_.WriteFile(Path("a"), Steps({1}).Build());
+  Wait(5);
+  EXPECT_THAT(RunNames(), ElementsAre("a"));
+}
+
+TEST_F(LocalSourceTest, AnEmptyLogdirIsLoaded) {
+  ASSERT_TRUE(files_.MakeDirectories("/logs").ok());
+  Start();
+  Settle();
+  EXPECT_TRUE(source_->state().loaded);
+  EXPECT_THAT(source_->state().problems, IsEmpty());
+}
+
+TEST_F(LocalSourceTest, NotLoadedBeforeAllThatExistedWasRead) {
+  files_.WriteFile(Path("a"), Steps({1, 2}).Build());
+  files_.WriteFile(Path("b"), Steps({3}).Build());
+  Start();
+  EXPECT_FALSE(source_->state().loaded);
+  follow_.RunAll();  // Everything is known, nothing is read.
+  EXPECT_FALSE(source_->state().loaded);
+  EXPECT_EQ(source_->state().bytes_total, Steps({1, 2}).size_bytes() + Steps({3}).size_bytes());
+  EXPECT_EQ(source_->state().bytes_done, 0u);
+  Settle();
+  EXPECT_TRUE(source_->state().loaded);
+  EXPECT_EQ(source_->state().bytes_done, source_->state().bytes_total);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1, 2));
+  EXPECT_THAT(StepsOf("b"), ElementsAre(3));
+}
+
+TEST_F(LocalSourceTest, AFileThatCannotBeReadDelaysNobodyAndIsTriedAgain) {
+  files_.WriteFile(Path("a"), Steps({1}).Build());
+  files_.WriteFile(Path("b"), Steps({2}).Build());
+  files_.Inject({.call = FakeFileSystem::Call::kOpen,
+                 .status = absl::PermissionDeniedError("/logs/a: permission denied"),
+                 .times = 3,
+                 .path_contains = "/a/"});
+  Start();
+  Settle();
+  EXPECT_TRUE(source_->state().loaded);
+  EXPECT_THAT(source_->state().problems, Contains(HasSubstr("permission denied")));
+  EXPECT_THAT(RunNames(), ElementsAre("b"));
+  Wait(5);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1));
+  EXPECT_THAT(source_->state().problems, IsEmpty());
+}
+
+TEST_F(LocalSourceTest, GrowthIsReadOn) {
+  files_.WriteFile(Path("a"), Steps({1}).Build());
+  Start();
+  Settle();
+  files_.AppendFile(Path("a"), EventFileBuilder().Scalar("loss", Step(2), 1).Build());
+  Wait(2);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1, 2));
+}
+
+TEST_F(LocalSourceTest, AWakeReadsOnAtOnce) {
+  files_.WriteFile(Path("a"), Steps({1}).Build());
+  Start();
+  Settle();
+  files_.AppendFile(Path("a"), EventFileBuilder().Scalar("loss", Step(2), 1).Build());
+  clock_.Advance(absl::Seconds(1));
+  bool told = false;
+  source_->Wake([&told] { told = true; });
+  Settle();
+  EXPECT_TRUE(told);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1, 2));
+}
+
+TEST_F(LocalSourceTest, GrowthWhileTheFileIsBeingReadIsNotMissed) {
+  files_.WriteFile(Path("a"), Steps({1}).Build());
+  Start();
+  follow_.RunAll();  // The load waits at its loader.
+  files_.AppendFile(Path("a"), EventFileBuilder().Scalar("loss", Step(2), 1).Build());
+  clock_.Advance(absl::Seconds(1));
+  follow_.RunAll();  // The growth is noticed meanwhile.
+  Settle();
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1, 2));
+}
+
+TEST_F(LocalSourceTest, LargeFilesTakeTurnsAndSmallOnesGoFirst) {
+  EventFileBuilder large;
+  while (large.size_bytes() < 3u << 20) large.Image("image", Step(1), std::string(100'000, 'x'));
+  files_.WriteFile(Path("large"), large.Build());
+  files_.WriteFile(Path("small"), Steps({1}).Build());
+  Start({.logdirs = {{"", "/logs"}}, .slice_bytes = 200'000}, 1);
+  follow_.RunAll();
+  loaders_[0]->RunOne();
+  EXPECT_THAT(RunNames(), ElementsAre("small"));
+  Settle();
+  EXPECT_THAT(RunNames(), SizeIs(2));
+  EXPECT_TRUE(source_->state().loaded);
+}
+
+TEST_F(LocalSourceTest, AReplacedFileIsReadAgain) {
+  files_.WriteFile(Path("a"), Steps({1, 2, 3}).Build());
+  Start();
+  Settle();
+  files_.ReplaceFile(Path("a"), EventFileBuilder().Scalar("other", Step(9), 1).Build());
+  Wait(2);
+  EXPECT_THAT(StepsOf("a"), IsEmpty());
+  EXPECT_THAT(StepsOf("a", "other"), ElementsAre(9));
+  EXPECT_TRUE(log_.Contains("file was replaced"));
+}
+
+TEST_F(LocalSourceTest, ZerosAreGivenUpFiveSecondsAfterTheLastGrowth) {
+  EventFileBuilder builder = Steps({1, 2, 3});
+  const uint64_t begin = builder.record_offsets()[2];
+  files_.WriteFile(Path("a"), builder.Hole(begin, builder.record_offsets()[3] - begin).Build());
+  Start();
+  Settle();
+  Wait(3);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1));
+  // It grows: the wait begins again.
+  files_.AppendFile(Path("a"), EventFileBuilder().Scalar("loss", Step(4), 1).Build());
+  Wait(4);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1));
+  Wait(4);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1, 3, 4));
+}
+
+TEST_F(LocalSourceTest, ZerosFilledInTimeAreNoDamage) {
+  EventFileBuilder builder = Steps({1, 2, 3});
+  const std::string whole = builder.Build();
+  const uint64_t begin = builder.record_offsets()[2];
+  files_.WriteFile(Path("a"), builder.Hole(begin, builder.record_offsets()[3] - begin).Build());
+  Start();
+  Settle();
+  Wait(2);
+  files_.WriteFile(Path("a"), whole);
+  Wait(2);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1, 2, 3));
+}
+
+TEST_F(LocalSourceTest, ADeletedFileStaysUnlessDeletesAreFollowed) {
+  for (const bool follow_deletes : {false, true}) {
+    index_ = Index::Make({});
+    loaders_.clear();
+    follow_.Clear();
+    files_.WriteFile(Path("a"), Steps({1}).Build());
+    Start({.logdirs = {{"", "/logs"}}, .follow_deletes = follow_deletes});
+    Settle();
+    files_.RemoveAll("/logs/a");
+    Wait(65);
+    EXPECT_THAT(RunNames(), SizeIs(follow_deletes ? 0 : 1));
+  }
+}
+
+TEST_F(LocalSourceTest, MarksOfTheProfilerAreNotIndexed) {
+  files_.WriteFile("/logs/a/events.out.tfevents.1767225600.h.profile-empty", Steps({1}).Build());
+  Start();
+  Settle();
+  EXPECT_TRUE(source_->state().loaded);
+  EXPECT_THAT(RunNames(), IsEmpty());
+}
+
+TEST_F(LocalSourceTest, LogdirNamesAreTheFirstPartOfRuns) {
+  files_.WriteFile("/logs/" + std::string(kName), Steps({1}).Build());
+  files_.WriteFile("/more/x/" + std::string(kName), Steps({1}).Build());
+  Start({.logdirs = {{"", "/logs"}, {"other", "/more"}}});
+  Settle();
+  EXPECT_THAT(RunNames(), ElementsAre(".", "other/x"));
+}
+
+TEST(LocalSourceRunOfTest, NamesAndDirectories) {
+  const auto run = [](absl::string_view name, absl::string_view path) {
+    return LocalSource::RunOf(name, path).value();
+  };
+  EXPECT_EQ(run("", "f.tfevents"), ".");
+  EXPECT_EQ(run("", "a/b/f.tfevents"), "a/b");
+  EXPECT_EQ(run("n", "f.tfevents"), "n");
+  EXPECT_EQ(run("n", "a/f.tfevents"), "n/a");
+  EXPECT_EQ(run("", "\xff/f.tfevents"), "\xef\xbf\xbd");
+}
+
+}  // namespace
+}  // namespace tributary
