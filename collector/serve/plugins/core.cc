@@ -1,0 +1,154 @@
+#include "collector/serve/plugins/core.h"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "collector/serve/answers.h"
+#include "collector/serve/json_writer.h"
+
+namespace tributary::serve {
+namespace {
+
+struct Dashboard {
+  absl::string_view id;
+  absl::string_view tab_name;
+  absl::string_view element;  // empty: part of the page itself
+  // It is enabled if a series of one of these plugins exists.
+  std::array<absl::string_view, 3> plugins;
+};
+
+// Those that we serve, in the order of the tabs; the first enabled one is opened.
+constexpr std::array<Dashboard, 5> kDashboards = {{
+    {"timeseries", "Time Series", "", {"scalars", "histograms", "images"}},
+    {"scalars", "scalars", "tf-scalar-dashboard", {"scalars"}},
+    {"images", "images", "tf-image-dashboard", {"images"}},
+    {"distributions", "distributions", "tf-distribution-dashboard", {"histograms"}},
+    {"histograms", "histograms", "tf-histogram-dashboard", {"histograms"}},
+}};
+
+http::Response Redirect(std::string to) {
+  http::Response response;
+  response.status = 302;
+  response.headers.emplace_back("Location", std::move(to));
+  ForbidReuse(&response);
+  return response;
+}
+
+}  // namespace
+
+void CorePlugin::AddRoutes(Router* router) const {
+  router->Add("/data/environment", false,
+              [this](const http::Request&, const Location&) { return Environment(); });
+  router->Add("/data/runs", true, [this](const http::Request&, const Location&) { return Runs(); });
+  router->Add("/data/plugins_listing", true,
+              [this](const http::Request&, const Location&) { return PluginsListing(); });
+  router->Add(
+      "/data/plugin_entry.html", false,
+      [this](const http::Request& request, const Location&) { return PluginEntry(request); });
+  // Of other builds of TensorBoard, and of clients as old.
+  for (const char* path : {"/data/experiments", "/data/experiment_runs"}) {
+    router->Add(path, false, [](const http::Request&, const Location&) {
+      JsonWriter writer;
+      writer.BeginArray();
+      writer.EndArray();
+      return JsonAnswer(&writer);
+    });
+  }
+  const auto one_text = [](absl::string_view key, const std::string& value) {
+    return [key, value](const http::Request&, const Location&) {
+      JsonWriter writer;
+      writer.BeginObject();
+      writer.Key(key);
+      writer.String(value);
+      writer.EndObject();
+      return JsonAnswer(&writer);
+    };
+  };
+  router->Add("/data/logdir", false, one_text("logdir", options_.data_location));
+  router->Add("/data/window_properties", false, one_text("window_title", options_.window_title));
+  router->Add("/data/notifications", false, [](const http::Request&, const Location&) {
+    return Redirect("../notifications_note.json");
+  });
+  for (const char* path : {"/audio", "/events", "/graphs", "/histograms", "/images"}) {
+    router->Add(path, false, [](const http::Request&, const Location& location) {
+      return Redirect(absl::StrCat(location.script_root, "/"));
+    });
+  }
+}
+
+http::Response CorePlugin::Environment() const {
+  JsonWriter writer;
+  writer.BeginObject();
+  for (const auto& [key, value] :
+       std::initializer_list<std::pair<absl::string_view, absl::string_view>>{
+           {"version", options_.version},
+           {"data_location", options_.data_location},
+           {"window_title", options_.window_title},
+           {"experiment_name", ""},
+           {"experiment_description", ""}}) {
+    writer.Key(key);
+    writer.String(value);
+  }
+  writer.Key("creation_time");
+  writer.Int(0);
+  writer.EndObject();
+  return JsonAnswer(&writer);
+}
+
+http::Response CorePlugin::Runs() const {
+  JsonWriter writer;
+  writer.BeginArray();
+  for (const RunInfo& run : index_->Runs()) writer.String(run.name.value());
+  writer.EndArray();
+  return JsonAnswer(&writer);
+}
+
+http::Response CorePlugin::PluginsListing() const {
+  const std::vector<std::string> present = index_->Plugins();
+  JsonWriter writer;
+  writer.BeginObject();
+  for (const Dashboard& dashboard : kDashboards) {
+    const bool enabled = std::any_of(
+        dashboard.plugins.begin(), dashboard.plugins.end(), [&present](absl::string_view plugin) {
+          return !plugin.empty() && std::binary_search(present.begin(), present.end(), plugin);
+        });
+    writer.Key(dashboard.id);
+    writer.BeginObject();
+    writer.Key("disable_reload");
+    writer.Bool(false);
+    writer.Key("enabled");
+    writer.Bool(enabled);
+    writer.Key("remove_dom");
+    writer.Bool(false);
+    writer.Key("tab_name");
+    writer.String(dashboard.tab_name);
+    writer.Key("loading_mechanism");
+    writer.BeginObject();
+    writer.Key("type");
+    writer.String(dashboard.element.empty() ? "NG_COMPONENT" : "CUSTOM_ELEMENT");
+    if (!dashboard.element.empty()) {
+      writer.Key("element_name");
+      writer.String(dashboard.element);
+    }
+    writer.EndObject();
+    writer.EndObject();
+  }
+  writer.EndObject();
+  return JsonAnswer(&writer);
+}
+
+http::Response CorePlugin::PluginEntry(const http::Request& request) const {
+  const absl::string_view name = request.QueryValue("name").value_or("");
+  const bool known =
+      std::any_of(kDashboards.begin(), kDashboards.end(),
+                  [name](const Dashboard& dashboard) { return dashboard.id == name; });
+  if (!known) return ErrorAnswer(absl::NotFoundError(absl::StrCat("no plugin \"", name, "\"")));
+  return ErrorAnswer(
+      absl::InvalidArgumentError(absl::StrCat("plugin \"", name, "\" has no page of its own")));
+}
+
+}  // namespace tributary::serve

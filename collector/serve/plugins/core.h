@@ -1,0 +1,38 @@
+// What the page asks before any dashboard: runs, tabs, environment.
+#ifndef TRIBUTARY_COLLECTOR_SERVE_PLUGINS_CORE_H_
+#define TRIBUTARY_COLLECTOR_SERVE_PLUGINS_CORE_H_
+
+#include <string>
+
+#include "collector/index/index.h"
+#include "collector/serve/router.h"
+#include "common/http/message.h"
+
+namespace tributary::serve {
+
+// Thread-safe. Its routes live as long as it does.
+class CorePlugin {
+ public:
+  struct Options {
+    std::string window_title;   // of the browser's window; empty: the page's own
+    std::string data_location;  // what is served, as the command line says it
+    std::string version;        // the TensorBoard whose page and routes these are
+  };
+  // `index` must outlive this.
+  CorePlugin(const Options& options, const Index* index) : options_(options), index_(index) {}
+
+  void AddRoutes(Router* router) const;
+
+ private:
+  http::Response Environment() const;
+  http::Response Runs() const;
+  http::Response PluginsListing() const;
+  http::Response PluginEntry(const http::Request& request) const;
+
+  const Options options_;
+  const Index* const index_;
+};
+
+}  // namespace tributary::serve
+
+#endif  // TRIBUTARY_COLLECTOR_SERVE_PLUGINS_CORE_H_

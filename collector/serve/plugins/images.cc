@@ -1,0 +1,113 @@
+#include "collector/serve/plugins/images.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "collector/serve/answers.h"
+#include "collector/serve/json_writer.h"
+#include "collector/serve/plugins/record_values.h"
+#include "common/status_macros.h"
+
+namespace tributary::serve {
+namespace {
+
+absl::StatusOr<std::string> ReadBlob(const Index& index, absl::string_view blob_key) {
+  ASSIGN_OR_RETURN(const BlobKey key, DecodeBlobKey(blob_key));
+  ASSIGN_OR_RETURN(const std::vector<RecordReference> references,
+                   index.ReadReferences(key.run, key.tag, 0));
+  const auto found =
+      std::find_if(references.begin(), references.end(),
+                   [&key](const RecordReference& reference) { return reference.step == key.step; });
+  if (found == references.end()) return absl::NotFoundError("there is no such step any more");
+  ASSIGN_OR_RETURN(const tensorboard::Summary::Value value, ReadValue(*found));
+  return BlobOf(value, key.index);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<RecordReference>> ReadImageReferences(const Index& index,
+                                                                 const RunName& run, const Tag& tag,
+                                                                 uint64_t sample,
+                                                                 uint64_t points_max) {
+  RETURN_IF_ERROR(FindSeriesOf(index, kImages, run, tag).status());
+  ASSIGN_OR_RETURN(std::vector<RecordReference> references,
+                   index.ReadReferences(run, tag, points_max));
+  references.erase(std::remove_if(references.begin(), references.end(),
+                                  [sample](const RecordReference& reference) {
+                                    return reference.length < kBlobsBeforeImages ||
+                                           reference.length - kBlobsBeforeImages <= sample;
+                                  }),
+                   references.end());
+  return references;
+}
+
+http::Response ImageAnswer(const Index& index, absl::string_view blob_key) {
+  absl::StatusOr<std::string> bytes = ReadBlob(index, blob_key);
+  if (!bytes.ok()) return ErrorAnswer(bytes.status());
+  http::Response response;
+  response.content_type = SniffImageType(*bytes);
+  response.body = *std::move(bytes);
+  ForbidReuse(&response);
+  return response;
+}
+
+void ImagesPlugin::AddRoutes(Router* router) const {
+  router->Add("/data/plugin/images/tags", true,
+              [this](const http::Request&, const Location&) { return Tags(); });
+  router->Add("/data/plugin/images/images", true,
+              [this](const http::Request& request, const Location&) { return Images(request); });
+  router->Add(
+      "/data/plugin/images/individualImage", true,
+      [this](const http::Request& request, const Location&) { return IndividualImage(request); });
+}
+
+http::Response ImagesPlugin::Tags() const {
+  JsonWriter writer;
+  WriteTags(KnownSeries(*index_, kImages), &writer, [](const SeriesInfo& info, JsonWriter* out) {
+    out->Key("samples");
+    out->Uint(std::max(info.max_length, kBlobsBeforeImages) - kBlobsBeforeImages);
+  });
+  return JsonAnswer(&writer);
+}
+
+http::Response ImagesPlugin::Images(const http::Request& request) const {
+  const absl::StatusOr<std::string> run = RequiredParameter(request, "run");
+  if (!run.ok()) return ErrorAnswer(run.status());
+  const absl::StatusOr<std::string> tag = RequiredParameter(request, "tag");
+  if (!tag.ok()) return ErrorAnswer(tag.status());
+  const absl::StatusOr<std::optional<int64_t>> sample = IntegerParameter(request, "sample");
+  if (!sample.ok()) return ErrorAnswer(sample.status());
+  if (sample->value_or(0) < 0) {
+    return ErrorAnswer(absl::InvalidArgumentError("\"sample\" must not be negative"));
+  }
+  const auto wanted = static_cast<uint64_t>(sample->value_or(0));
+  const absl::StatusOr<std::vector<RecordReference>> references =
+      ReadImageReferences(*index_, RunName(*run), Tag(*tag), wanted, points_max_);
+  if (!references.ok()) return ErrorAnswer(references.status());
+  JsonWriter writer;
+  writer.BeginArray();
+  for (const RecordReference& reference : *references) {
+    writer.BeginObject();
+    writer.Key("wall_time");
+    writer.Double(reference.wall_time.value());
+    writer.Key("step");
+    writer.Int(reference.step.value());
+    writer.Key("query");
+    writer.String(absl::StrCat("blob_key=", EncodeBlobKey({RunName(*run), Tag(*tag), reference.step,
+                                                           wanted + kBlobsBeforeImages})));
+    writer.EndObject();
+  }
+  writer.EndArray();
+  return JsonAnswer(&writer);
+}
+
+http::Response ImagesPlugin::IndividualImage(const http::Request& request) const {
+  const absl::StatusOr<std::string> key = RequiredParameter(request, "blob_key");
+  if (!key.ok()) return ErrorAnswer(key.status());
+  return ImageAnswer(*index_, *key);
+}
+
+}  // namespace tributary::serve

@@ -1,0 +1,179 @@
+#include "collector/serve/plugins/record_values.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "collector/serve/json_value.h"
+#include "collector/serve/json_writer.h"
+#include "common/status_macros.h"
+#include "tensorboard/event.pb.h"
+
+namespace tributary::serve {
+namespace {
+
+// More buckets than any writer makes; a tensor of one element may claim any shape.
+constexpr int64_t kBucketsMax = 1 << 20;
+
+template <typename Element>
+bool AppendContent(absl::string_view content, std::vector<double>* out) {
+  static_assert(std::endian::native == std::endian::little, "tensor_content is little-endian");
+  if (content.size() % sizeof(Element) != 0) return false;
+  out->reserve(content.size() / sizeof(Element));
+  for (; !content.empty(); content.remove_prefix(sizeof(Element))) {
+    Element element;
+    std::memcpy(&element, content.data(), sizeof(element));
+    out->push_back(static_cast<double>(element));
+  }
+  return true;
+}
+
+template <typename List>
+bool AppendList(const List& list, std::vector<double>* out) {
+  for (const auto element : list) out->push_back(static_cast<double>(element));
+  return true;
+}
+
+// The elements that the tensor spells out; false for a dtype that is not numeric or rare.
+bool Elements(const tensorboard::TensorProto& tensor, std::vector<double>* out) {
+  const absl::string_view content = tensor.tensor_content();
+  const bool packed = !content.empty();
+  switch (tensor.dtype()) {
+    case tensorboard::DT_FLOAT:
+      return packed ? AppendContent<float>(content, out) : AppendList(tensor.float_val(), out);
+    case tensorboard::DT_DOUBLE:
+      return packed ? AppendContent<double>(content, out) : AppendList(tensor.double_val(), out);
+    case tensorboard::DT_INT32:
+      return packed ? AppendContent<int32_t>(content, out) : AppendList(tensor.int_val(), out);
+    case tensorboard::DT_INT64:
+      return packed ? AppendContent<int64_t>(content, out) : AppendList(tensor.int64_val(), out);
+    case tensorboard::DT_UINT32:
+      return packed ? AppendContent<uint32_t>(content, out) : AppendList(tensor.uint32_val(), out);
+    case tensorboard::DT_UINT64:
+      return packed ? AppendContent<uint64_t>(content, out) : AppendList(tensor.uint64_val(), out);
+    default:
+      return false;
+  }
+}
+
+std::optional<std::vector<Bucket>> FromTensor(const tensorboard::TensorProto& tensor) {
+  constexpr size_t kColumns = 3;
+  const tensorboard::TensorShapeProto& shape = tensor.tensor_shape();
+  if (shape.dim_size() != 2 || shape.dim(1).size() != static_cast<int64_t>(kColumns)) {
+    return std::nullopt;
+  }
+  const int64_t rows = shape.dim(0).size();
+  if (rows < 0 || rows > kBucketsMax) return std::nullopt;
+  const size_t wanted = static_cast<size_t>(rows) * kColumns;
+  std::vector<double> elements;
+  if (!Elements(tensor, &elements)) return std::nullopt;
+  // One element stands for all.
+  if (elements.size() == 1 && wanted > 0) elements.assign(wanted, double{elements[0]});
+  if (elements.size() != wanted) return std::nullopt;
+  std::vector<Bucket> buckets;
+  buckets.reserve(static_cast<size_t>(rows));
+  for (size_t i = 0; i < wanted; i += kColumns) {
+    buckets.push_back({elements[i], elements[i + 1], elements[i + 2]});
+  }
+  return buckets;
+}
+
+// As TensorBoard's data server: the limits of all buckets but the last are right edges, the ends
+// are the smallest and the largest value seen.
+std::optional<std::vector<Bucket>> FromLegacy(const tensorboard::HistogramProto& histogram) {
+  const int count = histogram.bucket_size();
+  if (count != histogram.bucket_limit_size()) return std::nullopt;
+  std::vector<Bucket> buckets;
+  buckets.reserve(static_cast<size_t>(count));
+  double left = histogram.min();
+  for (int i = 0; i < count; ++i) {
+    const double right = i + 1 == count ? histogram.max() : histogram.bucket_limit(i);
+    buckets.push_back({left, right, histogram.bucket(i)});
+    left = right;
+  }
+  return buckets;
+}
+
+}  // namespace
+
+absl::StatusOr<tensorboard::Summary::Value> ReadValue(const RecordReference& reference) {
+  absl::StatusOr<std::string> payload =
+      reference.source->Read(reference.payload_offset, reference.payload_bytes);
+  if (!payload.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat("a record cannot be read: ", payload.status().message()));
+  }
+  tensorboard::Event event;
+  if (!event.ParseFromString(*payload) ||
+      std::cmp_greater_equal(reference.value_index, event.summary().value_size())) {
+    return absl::DataLossError("a record is not what it was when it was indexed");
+  }
+  return std::move(
+      *event.mutable_summary()->mutable_value(static_cast<int>(reference.value_index)));
+}
+
+std::optional<std::vector<Bucket>> HistogramOf(const tensorboard::Summary::Value& value) {
+  if (value.has_histo()) return FromLegacy(value.histo());
+  if (value.has_tensor()) return FromTensor(value.tensor());
+  return std::nullopt;
+}
+
+absl::StatusOr<std::string> BlobOf(const tensorboard::Summary::Value& value, uint64_t index) {
+  if (value.has_image() && index < 3) {
+    const tensorboard::Summary::Image& image = value.image();
+    if (index == 0) return absl::StrCat(image.width());
+    if (index == 1) return absl::StrCat(image.height());
+    return image.encoded_image_string();
+  }
+  if (value.has_tensor() && value.tensor().dtype() == tensorboard::DT_STRING &&
+      std::cmp_less(index, value.tensor().string_val_size())) {
+    return value.tensor().string_val(static_cast<int>(index));
+  }
+  return absl::NotFoundError("there is no such blob");
+}
+
+std::string EncodeBlobKey(const BlobKey& key) {
+  JsonWriter writer;
+  writer.BeginArray();
+  writer.String("");  // the experiment: there is one
+  writer.String(key.run.value());
+  writer.String(key.tag.value());
+  writer.Int(key.step.value());
+  writer.Uint(key.index);
+  writer.EndArray();
+  return absl::WebSafeBase64Escape(writer.Take());
+}
+
+absl::StatusOr<BlobKey> DecodeBlobKey(absl::string_view text) {
+  const absl::Status malformed = absl::InvalidArgumentError("malformed blob key");
+  std::string json;
+  if (!absl::WebSafeBase64Unescape(text, &json)) return malformed;
+  const absl::StatusOr<JsonValue> value = ParseJson(json);
+  if (!value.ok() || value->array.size() != 5) return malformed;
+  const JsonValue& run = value->array[1];
+  const JsonValue& tag = value->array[2];
+  const std::optional<int64_t> step = value->array[3].AsInteger();
+  const std::optional<int64_t> index = value->array[4].AsInteger();
+  if (run.kind != JsonValue::Kind::kString || tag.kind != JsonValue::Kind::kString ||
+      !step.has_value() || !index.has_value() || *index < 0) {
+    return malformed;
+  }
+  return BlobKey{RunName(run.text), Tag(tag.text), Step(*step), static_cast<uint64_t>(*index)};
+}
+
+std::string SniffImageType(absl::string_view bytes) {
+  if (absl::StartsWith(bytes, "\x89PNG\r\n\x1a\n")) return "image/png";
+  if (absl::StartsWith(bytes, "\xff\xd8\xff")) return "image/jpeg";
+  if (absl::StartsWith(bytes, "GIF87a") || absl::StartsWith(bytes, "GIF89a")) return "image/gif";
+  if (absl::StartsWith(bytes, "BM")) return "image/bmp";
+  return "application/octet-stream";
+}
+
+}  // namespace tributary::serve

@@ -1,0 +1,125 @@
+#include "collector/serve/plugins/scalars.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <set>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "collector/serve/answers.h"
+#include "collector/serve/json_writer.h"
+
+namespace tributary::serve {
+namespace {
+
+void WritePoints(const ScalarPoints& points, JsonWriter* writer) {
+  writer->BeginArray();
+  for (size_t i = 0; i < points.steps.size(); ++i) {
+    writer->BeginArray();
+    writer->Double(points.wall_times[i]);
+    writer->Int(points.steps[i]);
+    writer->Double(points.values[i]);
+    writer->EndArray();
+  }
+  writer->EndArray();
+}
+
+// As Python prints a float, which is what readers of these files expect.
+std::string CsvNumber(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  std::array<char, 32> text;
+  const std::to_chars_result result = std::to_chars(text.data(), text.data() + text.size(), value);
+  std::string number(text.data(), result.ptr);
+  if (number.find_first_of(".e") == std::string::npos) number += ".0";
+  return number;
+}
+
+http::Response CsvAnswer(const ScalarPoints& points) {
+  http::Response response;
+  response.content_type = "text/csv; charset=utf-8";
+  response.body = "Wall time,Step,Value\r\n";
+  for (size_t i = 0; i < points.steps.size(); ++i) {
+    absl::StrAppend(&response.body, CsvNumber(points.wall_times[i]), ",", points.steps[i], ",",
+                    CsvNumber(points.values[i]), "\r\n");
+  }
+  ForbidReuse(&response);
+  return response;
+}
+
+}  // namespace
+
+absl::StatusOr<ScalarPoints> ReadScalarSeries(const Index& index, const RunName& run,
+                                              const Tag& tag, uint64_t points_max) {
+  const std::optional<SeriesInfo> info = index.FindSeries(run, tag);
+  if (info.has_value() && info->metadata->plugin_name != kScalars) {
+    return absl::NotFoundError(absl::StrCat("run=\"", run.value(), "\", tag=\"", tag.value(),
+                                            "\" is no series of scalars"));
+  }
+  Index::ScalarQuery query;
+  query.points_max = points_max;
+  return index.ReadScalars(run, tag, query);
+}
+
+void ScalarsPlugin::AddRoutes(Router* router) const {
+  router->Add("/data/plugin/scalars/tags", true,
+              [this](const http::Request&, const Location&) { return Tags(); });
+  router->Add("/data/plugin/scalars/scalars", true,
+              [this](const http::Request& request, const Location&) { return Scalars(request); });
+  router->Add(
+      "/data/plugin/scalars/scalars_multirun", false,
+      [this](const http::Request& request, const Location&) { return ScalarsMultirun(request); });
+}
+
+http::Response ScalarsPlugin::Tags() const {
+  JsonWriter writer;
+  WriteTags(KnownSeries(*index_, kScalars), &writer, nullptr);
+  return JsonAnswer(&writer);
+}
+
+http::Response ScalarsPlugin::Scalars(const http::Request& request) const {
+  const absl::StatusOr<std::string> run = RequiredParameter(request, "run");
+  if (!run.ok()) return ErrorAnswer(run.status());
+  const absl::StatusOr<std::string> tag = RequiredParameter(request, "tag");
+  if (!tag.ok()) return ErrorAnswer(tag.status());
+  const absl::StatusOr<ScalarPoints> points =
+      ReadScalarSeries(*index_, RunName(*run), Tag(*tag), points_max_);
+  if (!points.ok()) return ErrorAnswer(points.status());
+  if (request.QueryValue("format") == "csv") return CsvAnswer(*points);
+  JsonWriter writer;
+  WritePoints(*points, &writer);
+  return JsonAnswer(&writer);
+}
+
+http::Response ScalarsPlugin::ScalarsMultirun(const http::Request& request) const {
+  if (request.method != "POST") return MethodNotAllowed("POST");
+  const absl::StatusOr<http::Parameters> form = http::ParseForm(request);
+  if (!form.ok()) return ErrorAnswer(form.status());
+  std::optional<Tag> tag;
+  std::set<std::string> runs;
+  for (const auto& [key, value] : *form) {
+    if (key == "tag") {
+      if (tag.has_value()) return ErrorAnswer(absl::InvalidArgumentError("tag must be given once"));
+      tag = Tag(value);
+    } else if (key == "runs") {
+      runs.insert(value);
+    }
+  }
+  if (!tag.has_value()) return ErrorAnswer(absl::InvalidArgumentError("tag must be given once"));
+  JsonWriter writer;
+  writer.BeginObject();
+  for (const std::string& run : runs) {
+    const absl::StatusOr<ScalarPoints> points =
+        ReadScalarSeries(*index_, RunName(run), *tag, points_max_);
+    if (absl::IsNotFound(points.status())) continue;  // the page knows a run that lacks the tag
+    if (!points.ok()) return ErrorAnswer(points.status());
+    writer.Key(run);
+    WritePoints(*points, &writer);
+  }
+  writer.EndObject();
+  return JsonAnswer(&writer);
+}
+
+}  // namespace tributary::serve

@@ -1,0 +1,46 @@
+// The Scalars dashboard's routes, and reading scalars as the dashboards want them.
+#ifndef TRIBUTARY_COLLECTOR_SERVE_PLUGINS_SCALARS_H_
+#define TRIBUTARY_COLLECTOR_SERVE_PLUGINS_SCALARS_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "collector/index/index.h"
+#include "collector/serve/plugins/series_listing.h"
+#include "collector/serve/router.h"
+#include "common/http/message.h"
+
+namespace tributary::serve {
+
+inline constexpr char kScalars[] = "scalars";
+inline constexpr uint64_t kScalarPointsMax = 1000;
+
+// At most `points_max` (0: all) points of a series of the plugin "scalars". NotFound if there is
+// none; the run may be a hidden attempt.
+absl::StatusOr<ScalarPoints> ReadScalarSeries(const Index& index, const RunName& run,
+                                              const Tag& tag, uint64_t points_max);
+
+// Thread-safe. Its routes live as long as it does.
+class ScalarsPlugin {
+ public:
+  // `index` must outlive this.
+  ScalarsPlugin(const Index* index, const SampleLimits& limits)
+      : index_(index), points_max_(SampleLimit(limits, kScalars, kScalarPointsMax)) {}
+
+  void AddRoutes(Router* router) const;
+
+ private:
+  http::Response Tags() const;
+  http::Response Scalars(const http::Request& request) const;
+  http::Response ScalarsMultirun(const http::Request& request) const;
+
+  const Index* const index_;
+  const uint64_t points_max_;
+};
+
+}  // namespace tributary::serve
+
+#endif  // TRIBUTARY_COLLECTOR_SERVE_PLUGINS_SCALARS_H_

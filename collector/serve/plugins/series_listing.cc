@@ -1,0 +1,76 @@
+#include "collector/serve/plugins/series_listing.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "collector/serve/description.h"
+#include "tensorboard/plugins/scalar.pb.h"
+
+namespace tributary::serve {
+namespace {
+
+// The content of every plugin has its version in field 1, so one message reads it for all.
+bool IsKnownVersion(absl::string_view content) {
+  if (content.empty() || content == "{}") return true;
+  tensorboard::ScalarPluginData data;
+  return data.ParseFromArray(content.data(), static_cast<int>(content.size())) &&
+         data.version() == 0;
+}
+
+}  // namespace
+
+uint64_t SampleLimit(const SampleLimits& limits, const std::string& plugin,
+                     uint64_t route_default) {
+  const auto found = limits.find(plugin);
+  return found == limits.end() ? route_default : found->second;
+}
+
+std::vector<SeriesInfo> KnownSeries(const Index& index, const std::string& plugin) {
+  SeriesFilter filter;
+  filter.plugin_name = plugin;
+  std::vector<SeriesInfo> series = index.ListSeries(filter);
+  series.erase(std::remove_if(series.begin(), series.end(),
+                              [](const SeriesInfo& info) {
+                                return !IsKnownVersion(info.metadata->plugin_content);
+                              }),
+               series.end());
+  return series;
+}
+
+void WriteTags(const std::vector<SeriesInfo>& series, JsonWriter* writer,
+               const std::function<void(const SeriesInfo&, JsonWriter*)>& more) {
+  const RunName* run = nullptr;
+  writer->BeginObject();
+  for (const SeriesInfo& info : series) {
+    if (run == nullptr || *run != info.run) {
+      if (run != nullptr) writer->EndObject();
+      run = &info.run;
+      writer->Key(run->value());
+      writer->BeginObject();
+    }
+    writer->Key(info.tag.value());
+    writer->BeginObject();
+    writer->Key("displayName");
+    writer->String(info.metadata->display_name);
+    writer->Key("description");
+    writer->String(DescriptionHtml(info.metadata->description));
+    if (more != nullptr) more(info, writer);
+    writer->EndObject();
+  }
+  if (run != nullptr) writer->EndObject();
+  writer->EndObject();
+}
+
+absl::StatusOr<SeriesInfo> FindSeriesOf(const Index& index, const std::string& plugin,
+                                        const RunName& run, const Tag& tag) {
+  std::optional<SeriesInfo> info = index.FindSeries(run, tag);
+  if (!info.has_value() || info->metadata->plugin_name != plugin) {
+    return absl::NotFoundError(absl::StrCat("no ", plugin, " data for run=\"", run.value(),
+                                            "\", tag=\"", tag.value(), "\""));
+  }
+  return *std::move(info);
+}
+
+}  // namespace tributary::serve

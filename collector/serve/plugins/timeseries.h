@@ -1,0 +1,53 @@
+// The Time Series dashboard: scalars, histograms and images on one page.
+#ifndef TRIBUTARY_COLLECTOR_SERVE_PLUGINS_TIMESERIES_H_
+#define TRIBUTARY_COLLECTOR_SERVE_PLUGINS_TIMESERIES_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "collector/index/index.h"
+#include "collector/serve/json_value.h"
+#include "collector/serve/json_writer.h"
+#include "collector/serve/plugins/series_listing.h"
+#include "collector/serve/router.h"
+#include "common/http/message.h"
+
+namespace tributary::serve {
+
+// Most elements of one timeSeries request; the page sends one.
+inline constexpr size_t kTimeSeriesRequestsMax = 1000;
+
+// Thread-safe. Its routes live as long as it does.
+class TimeseriesPlugin {
+ public:
+  // `index` must outlive this.
+  TimeseriesPlugin(const Index* index, SampleLimits limits)
+      : index_(index), limits_(std::move(limits)) {}
+
+  void AddRoutes(Router* router) const;
+
+ private:
+  http::Response Tags() const;
+  http::Response TimeSeries(const http::Request& request) const;
+  http::Response ImageData(const http::Request& request) const;
+
+  // Writes one element of the answer. An error is one of ours (a file that cannot be read), which
+  // fails the whole request; mistakes of the client are written into the element.
+  absl::Status WriteElement(const JsonValue& request, JsonWriter* writer) const;
+  // Each writes {run: [datum...]}. `run` empty: all.
+  absl::Status WriteScalars(const std::string& run, const Tag& tag, JsonWriter* writer) const;
+  absl::Status WriteHistograms(const std::string& run, const Tag& tag, JsonWriter* writer) const;
+  absl::Status WriteImages(const std::string& run, const Tag& tag, int64_t sample,
+                           JsonWriter* writer) const;
+  // Runs that may have the series: the one that is named, or all that have it.
+  std::vector<RunName> RunsWith(const std::string& plugin, const std::string& run,
+                                const Tag& tag) const;
+
+  const Index* const index_;
+  const SampleLimits limits_;
+};
+
+}  // namespace tributary::serve
+
+#endif  // TRIBUTARY_COLLECTOR_SERVE_PLUGINS_TIMESERIES_H_
