@@ -5,15 +5,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from programs import AGENT, COLLECTOR, Site  # noqa: E402
-
-
-def pytest_collection_modifyitems(items):
-    """Until the tree builds both programs there is nothing to test end to end; the closing count shows every skip."""
-    missing = [program.name for program in (COLLECTOR, AGENT) if not program.exists()]
-    if missing:
-        for item in items:
-            item.add_marker(pytest.mark.skip(reason=f"this tree does not build {' and '.join(missing)} yet"))
+from programs import Site  # noqa: E402
 
 
 @pytest.hookimpl(wrapper=True)

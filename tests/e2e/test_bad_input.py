@@ -5,10 +5,11 @@ import subprocess
 
 import pytest
 from event_files import EventFile, record, scalar_event
-from programs import AGENT, COLLECTOR, wait_for
+from programs import AGENT, COLLECTOR, require, require_store, wait_for
 
 
 def run(*command, timeout=60):
+    require(command[0])
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout + done.stderr
 
@@ -52,6 +53,7 @@ def test_taken_port_names_port_and_holder(tmp_path):
 
 
 def test_nothing_to_serve():
+    require_store()
     code, text = run(COLLECTOR)
     assert code == 2
     assert "--logdir" in text and "--data" in text

@@ -53,3 +53,16 @@ def test_page_without_any_run(site, tmp_path, screenshots):
     site.start_collector()
     page = open_page(f"http://localhost:{site.port}/", screenshots / "empty.png", "No dashboards are active")
     assert page["errors"] == []
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="Debian's chromium is not installed")
+def test_local_directories_are_drawn_without_an_error(site, tmp_path, screenshots):
+    for number in range(3):
+        file = EventFile(tmp_path / "logs" / f"run{number}" / "events.out.tfevents.1700000000.h.1.0")
+        for step in range(200):
+            file.scalar("loss", step, (number + 1) / (step + 1)).scalar("accuracy", step, step / (200 + 50 * number))
+        file.close()
+    site.start_collector("--logdir", tmp_path / "logs", data=False)
+    page = open_page(f"http://localhost:{site.port}/", screenshots / "local.png", "run0", "run1", "run2", "loss", "accuracy")
+    assert page["errors"] == []
+    assert page["charts"] >= 2 and page["charts"] == page["boxes"]

@@ -5,12 +5,14 @@ import subprocess
 import sys
 
 from event_files import EventFile
-from programs import BUILD, WEBFILES, wait_for
+from programs import AGENT, BUILD, WEBFILES, require, require_store, wait_for
 
 DEMO = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "demo" / "demo.py"
 
 
 def test_demo_once_serves_every_record_of_every_node(tmp_path):
+    require(AGENT)
+    require_store()
     demo = subprocess.run([sys.executable, DEMO, "--once", "--bin", BUILD / "bin", "--webfiles", WEBFILES, "--directory", tmp_path],
                           capture_output=True, text=True, timeout=240)
     assert demo.returncode == 0, demo.stdout + demo.stderr

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from event_files import EventFile
-from programs import AGENT
+from programs import AGENT, require
 
 SLURM = {"SLURM_JOB_ID": "4711", "SLURM_JOB_NODELIST": "node[07-08]", "SLURMD_NODENAME": "node08", "SLURM_JOB_NAME": "bert"}
 
@@ -17,6 +17,7 @@ def write_runs(logdir, *runs):
 
 
 def plan(*flags, env=None):
+    require(AGENT)
     done = subprocess.run([AGENT, "plan", "--json", *map(str, flags)], capture_output=True, text=True, env=env, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     return {entry["run"] for entry in json.loads(done.stdout)["files"]}
@@ -79,6 +80,7 @@ def test_mark_file_gives_a_daemons_stream_its_job(site, tmp_path):
     import os
     logdir = tmp_path / "logs"
     write_runs(logdir, "exp")
+    require(AGENT)
     marked = subprocess.run([AGENT, "mark", logdir], env={**os.environ, **SLURM}, capture_output=True, text=True)
     assert marked.returncode == 0, marked.stderr
     assert plan("--logdir", logdir, "--node", "node08") == {"4711/node1/exp"}
