@@ -41,6 +41,7 @@ Sender::Options SenderOptions(const Agent::Options& options, Random* random) {
 struct Agent::Impl {
   Impl(const Options& options_in, Dependencies deps)
       : once(options_in.once),
+        drain(options_in.once),
         clock(deps.clock),
         tailer(TailerOptions(options_in),
                {.files = deps.files, .clock = deps.clock, .notifier = deps.notifier}),
@@ -60,6 +61,7 @@ struct Agent::Impl {
                 .on_changed = deps.on_changed ? std::move(deps.on_changed) : [] {}}) {}
 
   const bool once;
+  bool drain = false;  // asked for; begins when all that is present is known
   Clock* const clock;
   Tailer tailer;
   Follower follower;
@@ -77,7 +79,10 @@ Agent::~Agent() = default;
 void Agent::Step() {
   if (impl_->sender.outcome().has_value()) return;
   impl_->delivery.OnChanged(impl_->tailer.Poll());
-  if (impl_->once) impl_->delivery.StartDrain(/*and_listing=*/true);
+  // What is present is known now; what comes later is not drained.
+  if (impl_->drain && !impl_->tailer.sweep_pending()) {
+    impl_->delivery.StartDrain(/*and_listing=*/impl_->once);
+  }
   impl_->delivery.RunTimers();
   impl_->sender.Step();
 }
@@ -89,9 +94,11 @@ absl::Duration Agent::next_step() const {
 }
 
 void Agent::StartDrain() {
-  // What was written until now is to be known.
-  impl_->delivery.OnChanged(impl_->tailer.Poll());
-  impl_->delivery.StartDrain(/*and_listing=*/false);
+  if (impl_->drain) return;
+  impl_->drain = true;
+  // Where no notices come from, the latest writes are not known yet.
+  impl_->tailer.SweepNow();
+  Step();
 }
 
 std::optional<absl::Status> Agent::outcome() const { return impl_->sender.outcome(); }

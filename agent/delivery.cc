@@ -84,11 +84,9 @@ void Delivery::OnFileChanged(TailedFileId id) {
       stream.changed = true;
       break;
     case StreamState::kDeferred:
-      break;
     case StreamState::kBlocked:
-      // A change is a good reason to try again at once.
-      SetState(id, StreamState::kLive, "changed");
-      OnLiveChanged(id);
+      // Their retry is due soon enough; a look that went well again is news too, and no reason to
+      // read at once what just could not be read.
       break;
     case StreamState::kLive:
       OnLiveChanged(id);

@@ -57,8 +57,7 @@ std::vector<FileLeft> Delivery::Left(size_t limit) const {
     const StreamTable::Retry* retry = streams_.FindRetry(id);
     if (!tailed.present) {
       entry.why = "gone";
-    } else if (retry != nullptr &&
-               (stream.state == StreamState::kBlocked || stream.state == StreamState::kDeferred)) {
+    } else if (retry != nullptr) {
       entry.why = retry->why;
     } else if (!stream.accepted) {
       entry.why = "not opened yet";

@@ -272,6 +272,12 @@ Tailer::~Tailer() = default;
 
 std::vector<TailedFileId> Tailer::Poll() { return impl_->Poll(); }
 
+void Tailer::SweepNow() { impl_->next_sweep_all = -absl::InfiniteDuration(); }
+
+bool Tailer::sweep_pending() const {
+  return impl_->sweeping || impl_->next_sweep_all == -absl::InfiniteDuration();
+}
+
 absl::Duration Tailer::next_poll() const {
   if (impl_->discovery.has_work()) return impl_->dependencies.clock->Monotonic();
   absl::Duration next = impl_->next_sweep_all;

@@ -73,6 +73,11 @@ class Tailer {
   // silent.
   absl::Duration next_poll() const;
 
+  // Makes the coming Polls look at everything, as after notices were lost: what is on disk now is
+  // known when sweep_pending() turns false.
+  void SweepNow();
+  bool sweep_pending() const;
+
   const TailedFile& file(TailedFileId id) const;
   size_t file_count() const;
 
