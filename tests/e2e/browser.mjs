@@ -1,6 +1,6 @@
 // Opens a page in headless Chromium over the DevTools pipe, waits until it is drawn, and reports.
 //
-// usage: node browser.mjs URL SCREENSHOT.png [--wait-text TEXT]... [--seconds N]
+// usage: node browser.mjs URL SCREENSHOT.png [--wait-text TEXT]... [--charts N] [--seconds N]
 //
 // Prints one JSON object: {"texts": page text, "charts": charts with coloured pixels, "errors": [...], "requests": n}.
 // An error is a console error, an exception, a failed request, an answer >= 400 or a violation of the content policy.
@@ -12,6 +12,8 @@ import { join } from 'node:path';
 const [url, screenshot, ...rest] = process.argv.slice(2);
 const waited = rest.flatMap((flag, i) => (flag === '--wait-text' ? [rest[i + 1]] : []));
 const seconds = Number(rest[rest.indexOf('--seconds') + 1] || 0) || 60;
+// Charts come after the texts: a worker draws them.
+const wantedCharts = rest.includes('--charts') ? Number(rest[rest.indexOf('--charts') + 1]) : 0;
 const profile = mkdtempSync(join(tmpdir(), 'tributary-browser-'));
 
 const chromium = spawn('chromium', [
@@ -94,13 +96,14 @@ async function main() {
     return { boxes: (boxes ?? []).length, drawn };
   };
   let seen = await charts();
-  while (seen.drawn < seen.boxes && Date.now() < deadline) { await pause(500); seen = await charts(); }
+  while ((seen.drawn < seen.boxes || seen.drawn < wantedCharts) && Date.now() < deadline) { await pause(500); seen = await charts(); }
   const { data } = await page('Page.captureScreenshot', { format: 'png' });
   writeFileSync(screenshot, Buffer.from(data, 'base64'));
   console.log(JSON.stringify({ charts: seen.drawn, boxes: seen.boxes, requests, errors, texts: text.replace(/\s+/g, ' ') }));
 }
 
 main().catch((error) => { console.error(error); process.exitCode = 1; }).finally(() => {
-  chromium.kill('SIGKILL');
-  chromium.on('exit', () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
+  // Closed in order: a killed browser leaves children that still write to the profile.
+  send('Browser.close').catch(() => chromium.kill('SIGKILL'));
+  chromium.on('exit', () => rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
 });

@@ -69,7 +69,7 @@ def answers(http):
         yield f"timeSeries {tag!r}", http.post_json(path, {"requests": requests})
     for query in ("", "?run=nope&tag=nope", "?run=nope"):
         yield f"scalars{query} status", http.request("/data/plugin/scalars/scalars" + query)[0]
-    yield "hparams", http.post_json("/data/plugin/hparams/experiment", {})
+    yield "hparams", http.json("/data/plugin/hparams/experiment", request="{}")
     yield "unknown route", http.request("/data/plugin/scalars/nope")[0]
 
 

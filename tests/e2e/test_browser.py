@@ -10,9 +10,9 @@ from event_files import EventFile
 from programs import BUILD
 
 
-def open_page(url, screenshot, *texts, seconds=90):
+def open_page(url, screenshot, *texts, charts=0, seconds=90):
     flags = [part for text in texts for part in ("--wait-text", text)]
-    done = subprocess.run(["node", pathlib.Path(__file__).parent / "browser.mjs", url, screenshot, *flags, "--seconds", str(seconds)],
+    done = subprocess.run(["node", pathlib.Path(__file__).parent / "browser.mjs", url, screenshot, *flags, "--charts", str(charts), "--seconds", str(seconds)],
                           capture_output=True, text=True, timeout=seconds + 60)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
@@ -41,7 +41,7 @@ def test_three_nodes_are_drawn_without_an_error(site, tmp_path, screenshots, pre
         file.close()
         site.once(f"node{number}", tmp_path / f"node{number}")
     name = "three-nodes" + prefix.replace("/", "-")
-    page = open_page(f"http://localhost:{site.port}{prefix}/", screenshots / f"{name}.png", "node0/exp", "node1/exp", "node2/exp", "loss", "accuracy")
+    page = open_page(f"http://localhost:{site.port}{prefix}/", screenshots / f"{name}.png", "node0/exp", "node1/exp", "node2/exp", "loss", "accuracy", charts=2)
     assert page["errors"] == []
     assert page["charts"] >= 2 and page["charts"] == page["boxes"]
     scalars = open_page(f"http://localhost:{site.port}{prefix}/#scalars", screenshots / f"{name}-scalars.png", "node2/exp", "loss")
@@ -63,6 +63,6 @@ def test_local_directories_are_drawn_without_an_error(site, tmp_path, screenshot
             file.scalar("loss", step, (number + 1) / (step + 1)).scalar("accuracy", step, step / (200 + 50 * number))
         file.close()
     site.start_collector("--logdir", tmp_path / "logs", data=False)
-    page = open_page(f"http://localhost:{site.port}/", screenshots / "local.png", "run0", "run1", "run2", "loss", "accuracy")
+    page = open_page(f"http://localhost:{site.port}/", screenshots / "local.png", "run0", "run1", "run2", "loss", "accuracy", charts=2, seconds=40)
     assert page["errors"] == []
     assert page["charts"] >= 2 and page["charts"] == page["boxes"]

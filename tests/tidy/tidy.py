@@ -28,7 +28,7 @@ MAY_INCLUDE = {
 BANNED = [
     (r"\bstd::(mutex|shared_mutex|lock_guard|unique_lock|condition_variable)\b", r"^common/mutex\.h$", "common/mutex.h"),
     (r"\babsl::(Mutex|MutexLock|CondVar)\b", r"^$", "common/mutex.h"),
-    (r"\babsl::Now\(|\bsystem_clock\b|\bsteady_clock\b|\bclock_gettime\(", r"^common/clock\.cc$|^tests/(bench|e2e)/", "common/clock.h"),
+    (r"\babsl::Now\(|\bsystem_clock\b|\bsteady_clock\b|\bclock_gettime\(", r"^common/clock\.cc$|/grpc_\w+\.cc$|^tests/(bench|e2e)/", "common/clock.h"),
     (r"\bsleep_for\b|\busleep\(|\bnanosleep\(|\babsl::SleepFor\b", r"^tests/(bench|e2e)/", "a Clock and a TaskQueue"),
     (r"\bstd::c(out|err)\b|\bprintf\(", r"^agent/(main|commands/.*)\.cc$|^collector/(main|inspect)\.cc$|^tests/(bench|e2e|fuzz)/",
      "an std::ostream given by the caller, or common/log.h"),
