@@ -30,10 +30,14 @@ void WritePoints(const ScalarPoints& points, JsonWriter* writer) {
 std::string CsvNumber(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  const double magnitude = std::abs(value);
+  const bool plain = magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e16);
   std::array<char, 32> text;
-  const std::to_chars_result result = std::to_chars(text.data(), text.data() + text.size(), value);
+  const std::to_chars_result result =
+      std::to_chars(text.data(), text.data() + text.size(), value,
+                    plain ? std::chars_format::fixed : std::chars_format::scientific);
   std::string number(text.data(), result.ptr);
-  if (number.find_first_of(".e") == std::string::npos) number += ".0";
+  if (plain && number.find('.') == std::string::npos) number += ".0";
   return number;
 }
 
