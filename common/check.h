@@ -18,13 +18,15 @@ namespace tributary::internal {
 
 }  // namespace tributary::internal
 
-// CHECK(condition, pieces of the message...): the pieces go to absl::StrCat.
-#define CHECK(condition, ...)                                                             \
-  do {                                                                                    \
-    if (!(condition)) [[unlikely]] {                                                      \
-      ::tributary::internal::CheckFailed(                                                 \
-          __FILE__, __LINE__, absl::StrCat(#condition, " does not hold. ", __VA_ARGS__)); \
-    }                                                                                     \
+// CHECK(condition, pieces of the message...): the pieces, of which there may be none, go to
+// absl::StrCat.
+#define CHECK(condition, ...)                                                       \
+  do {                                                                              \
+    if (!(condition)) [[unlikely]] {                                                \
+      ::tributary::internal::CheckFailed(                                           \
+          __FILE__, __LINE__,                                                       \
+          absl::StrCat(#condition, " does not hold. " __VA_OPT__(, ) __VA_ARGS__)); \
+    }                                                                               \
   } while (false)
 
 #endif  // TRIBUTARY_COMMON_CHECK_H_

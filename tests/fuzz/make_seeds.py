@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Writes the seed inputs of framing_fuzz and event_scan_fuzz into corpus/. Run again after a change of their input formats.
+
+Findings of the fuzzers stand beside the seeds and are not touched."""
+
+import pathlib
+import struct
+
+CORPUS = pathlib.Path(__file__).parent / "corpus"
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def masked(data):
+    crc = crc32c(data)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+
+
+def header(length):
+    packed = struct.pack("<Q", length)
+    return packed + masked(packed)
+
+
+def record(payload):
+    return header(len(payload)) + payload + masked(payload)
+
+
+def varint(value):
+    value &= (1 << 64) - 1
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def field(number, data):
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def number(field_number, value):
+    return varint(field_number << 3) + varint(value)
+
+
+def event(step, what=b"", wall=1767225600.5):
+    return b"\x09" + struct.pack("<d", wall) + number(2, step) + what
+
+
+def summary(*values):
+    return field(5, b"".join(field(1, value) for value in values))
+
+
+def write(target, name, data):
+    assert len(data) < 1024, name
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+SIMPLE = field(1, b"loss") + b"\x15" + struct.pack("<f", 0.5)
+METADATA = field(9, field(1, field(1, b"scalars")) + field(2, b"name"))
+TENSOR = number(1, 1) + field(2, b"") + field(5, struct.pack("<f", 1.5))
+EVENTS = {
+    "file_version": event(0, field(3, b"brain.Event:2") + field(10, field(1, b"writer"))),
+    "simple_value": event(7, summary(SIMPLE)),
+    "tensor_scalar": event(-1, summary(field(1, b"acc") + METADATA + field(8, TENSOR))),
+    "two_values": event(1 << 62, summary(SIMPLE, field(7, b"old name") + field(4, number(1, 3) + field(4, b"png")))),
+    "histogram": event(3, summary(field(1, b"h") + field(5, field(6, struct.pack("<2d", 1, 2)) + field(7, struct.pack("<2d", 3, 4))))),
+    "audio": event(3, summary(field(1, b"a") + field(6, field(4, b"wav") + field(5, b"audio/wav")))),
+    "graph": event(0, field(4, b"graph")),
+    "session_log": event(9, field(7, number(1, 1))),
+    "run_metadata": event(9, field(8, field(1, b"step") + field(2, b"metadata"))),
+    "nan_wall": event(1, summary(SIMPLE), float("nan")),
+    "merged": event(1, summary(SIMPLE) + summary(SIMPLE)),
+    "replaced": event(1, summary(SIMPLE) + field(3, b"v")),
+    "group": event(1, b"\x5b\x08\x01\x5c"),
+    "bad_utf8": event(1, summary(field(1, b"\xff"))),
+    "cut": event(1, summary(SIMPLE))[:-3],
+    "unknown": event(1, number(100, 5) + field(101, b"x")),
+    "long_forms": b"\x90\x80\x00\x85\x80\x00\x9a\x00\x81\x00v",
+    "tensor_float": TENSOR,
+    "tensor_content": number(1, 2) + field(4, struct.pack("<d", 0.1)),
+    "tensor_int64": number(1, 9) + field(2, field(2, number(1, 1))) + field(10, varint(-5)),
+    "tensor_unpacked": number(1, 3) + number(7, 5),
+    "tensor_half": number(1, 19) + field(13, varint(0x3C00)),
+    "tensor_vector": number(1, 1) + field(2, field(2, number(1, 2))) + field(5, struct.pack("<2f", 1, 2)),
+    "tensor_string": number(1, 7) + field(8, b"text"),
+}
+
+WHOLE = record(EVENTS["file_version"]) + record(EVENTS["simple_value"]) + record(b"") + record(EVENTS["tensor_scalar"])
+
+
+def flipped(offset):
+    return WHOLE[:offset] + bytes([WHOLE[offset] ^ 0xFF]) + WHOLE[offset + 1:]
+
+
+FIRST = len(record(EVENTS["file_version"]))
+FILES = {
+    "whole": WHOLE,
+    "torn": WHOLE[:-5],
+    "bad_length": flipped(FIRST),
+    "bad_length_crc": flipped(FIRST + 9),
+    "bad_data": flipped(FIRST + 14),
+    "bad_data_crc": flipped(len(WHOLE) - 1),
+    "zero_tail": WHOLE + bytes(100),
+    "zero_body": WHOLE[:-30] + bytes(30),
+    "hole": WHOLE[:FIRST + 20] + bytes(80) + record(b"after") + record(b"again"),
+    "garbage": b"?" + header(50) + WHOLE,
+    "huge": WHOLE + header(1 << 63) + b"x" * 50,
+    "nested": b"??" + record(record(b"inner")) + record(b"after"),
+}
+
+# Programs: (operation, n, operand), as WriteFile of framing_fuzz.cc runs them.
+PROGRAMS = {
+    "records": b"\x00\x05hello\x00\x00\x04\x10\x00\x03abc",
+    "flip": b"\x00\x05hello\x00\x05world\x05\x01\x00\x03\x00\x03abc",
+    "hole": b"\x04\x02\x04\x03\x04\x01\x06\x20\x00\x30\x00\x03abc",
+    "candidates": b"\x01\x01?" + b"\x02\x02\x10\x00" * 6 + b"\x04\x60\x04\xff\x00\x03abc",
+    "huge": b"\x00\x01a\x02\x08\xff\xff\xff\xff\xff\xff\xff\xff\x01\x05xxxxx",
+    "zeros": b"\x00\x01a\x03\xff\x00\x01b\x03\x0b",
+    "cut": b"\x04\x09\x07\x09\x00\x01b\x04\x02",
+}
+
+
+def main():
+    for name, data in EVENTS.items():
+        write("event_scan", "seed_" + name, data)
+    for i, (name, data) in enumerate(FILES.items()):
+        write("framing", "seed_file_" + name, bytes([1 | (i % 16) << 1, 1 + 23 * i]) + data)
+    for i, (name, data) in enumerate(PROGRAMS.items()):
+        write("framing", "seed_program_" + name, bytes([(i * 5 % 16) << 1, 7 + 31 * i]) + data)
+
+
+if __name__ == "__main__":
+    main()
