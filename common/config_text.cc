@@ -109,8 +109,8 @@ std::string Options::HelpText(absl::string_view command) const {
       sections.push_back(option->spec.section);
     }
   }
-  std::stable_partition(sections.begin(), sections.end(),
-                        [](const std::string& section) { return section != "General"; });
+  const auto general = std::find(sections.begin(), sections.end(), "General");
+  if (general != sections.end()) std::rotate(general, general + 1, sections.end());
   for (const std::string& section : sections) {
     std::string listed;
     for (const auto& option : options_) {
