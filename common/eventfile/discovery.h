@@ -151,7 +151,6 @@ class Discovery {
   // Directories to list: found just now, and of the sweep. Some may be gone by their turn.
   std::deque<DirectoryId> fresh_;
   std::deque<DirectoryId> sweep_;
-  bool listing_for_sweep_ = false;
   // Names seen by the listing under way, to tell what vanished.
   absl::flat_hash_set<std::string> names_in_listing_;
 
