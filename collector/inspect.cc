@@ -138,8 +138,8 @@ void ReadAll(const InspectOptions& options, const InspectDependencies& dependenc
     const auto stat = dependencies.files->Stat(file.local->path());
     order.emplace_back(stat.ok() ? stat->size_bytes : 0, &file);
   }
-  std::stable_sort(order.begin(), order.end(),
-                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::sort(order.begin(), order.end(),
+            [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<uint64_t> work(loaders.size(), 0);
   for (const auto& [size_bytes, file] : order) {
     const size_t loader =

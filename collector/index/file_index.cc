@@ -97,13 +97,13 @@ void ColumnFileIndex::OnRecord(const TfRecordReader::Record& record) {
   }
   ScannedEvent event;
   ScanResult result = ScanEvent(record.payload, &event);
-  values_.clear();
+  value_count_ = 0;
   if (result == ScanResult::kOk && event.what == ScannedEvent::What::kSummary) {
     result = ReadSummary(event.what_bytes);
   }
   std::string normal;  // Keeps what `event` and `values_` point into.
   if (result == ScanResult::kRare) {
-    values_.clear();
+    value_count_ = 0;
     result = NormaliseEvent(record.payload, &normal) ? ScanEvent(normal, &event)
                                                      : ScanResult::kMalformed;
     if (result == ScanResult::kOk && event.what == ScannedEvent::What::kSummary) {
@@ -124,9 +124,11 @@ void ColumnFileIndex::OnRecord(const TfRecordReader::Record& record) {
 
 ScanResult ColumnFileIndex::ReadSummary(absl::string_view summary) {
   SummaryScanner scanner(summary);
-  ScannedValue value;
-  while (scanner.Next(&value)) values_.push_back(value);
-  return scanner.result();
+  while (true) {
+    if (value_count_ == values_.size()) values_.emplace_back();
+    if (!scanner.Next(&values_[value_count_])) return scanner.result();
+    ++value_count_;
+  }
 }
 
 double ColumnFileIndex::ShownWallTime(double wall_time) {
@@ -144,7 +146,7 @@ double ColumnFileIndex::ShownWallTime(double wall_time) {
 void ColumnFileIndex::OnEvent(const ScannedEvent& event, const Place& place) {
   switch (event.what) {
     case ScannedEvent::What::kSummary:
-      for (size_t i = 0; i < values_.size(); ++i) {
+      for (size_t i = 0; i < value_count_; ++i) {
         AddValue(values_[i], static_cast<uint32_t>(i), place);
       }
       return;

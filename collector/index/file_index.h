@@ -94,7 +94,9 @@ class ColumnFileIndex : public FileIndex {
   absl::flat_hash_map<absl::string_view, FileSeries*> series_by_tag_;
   FileSeries* last_series_ = nullptr;
   double last_wall_time_ = 0;
-  std::vector<ScannedValue> values_;  // of the event in hand; kept for its memory
+  // Of the event in hand: the first `value_count_` of these, which are kept for their memory.
+  std::vector<ScannedValue> values_;
+  size_t value_count_ = 0;
 
   mutable Mutex content_mu_;
   std::shared_ptr<FileContent> content_ ABSL_GUARDED_BY(content_mu_);

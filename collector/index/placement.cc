@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -18,8 +17,10 @@ constexpr absl::string_view kMarker = "tfevents.";
 constexpr size_t kSecondDigits = 10;
 constexpr double kConcurrentAfterSeconds = 5;
 
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
 bool IsNumber(absl::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
+  return !text.empty() && std::all_of(text.begin(), text.end(), IsDigit);
 }
 
 // "<host>.<pid>" of "<host>.<pid>.<n>[suffix]", the host as long as it can be. Empty if `text` is
@@ -28,7 +29,7 @@ std::string ParseProcess(absl::string_view text) {
   const std::vector<absl::string_view> parts = absl::StrSplit(text, '.');
   for (size_t n = parts.size(); n-- > 2;) {
     // A suffix may follow the number at once.
-    const bool number = !parts[n].empty() && absl::ascii_isdigit(parts[n].front());
+    const bool number = !parts[n].empty() && IsDigit(parts[n].front());
     if (!number || !IsNumber(parts[n - 1])) continue;
     const char* end = parts[n - 1].data() + parts[n - 1].size();
     if (parts[n - 1].data() - text.data() < 2) continue;  // No host.

@@ -269,8 +269,9 @@ std::optional<double> RunView::StartTime(const ShownRun& run) const {
   std::optional<double> start;
   for (size_t i = 0; i < files.size(); ++i) {
     if (!counts[i]) continue;
-    MutexLock lock(&files[i].content->mu);
-    const FileContent::Facts& facts = files[i].content->facts;
+    const FileContent& content = *files[i].content;
+    MutexLock lock(&content.mu);
+    const FileContent::Facts& facts = content.facts;
     has_event = has_event || facts.records > 0;
     if (facts.start_time.has_value()) {
       start = start.has_value() ? std::min(*start, *facts.start_time) : *facts.start_time;
