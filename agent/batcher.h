@@ -53,8 +53,8 @@ class Batcher {
   // What a chunk that is sent now may and would hold.
   struct Room {
     uint64_t bytes_max = 0;  // min(credit, limit of a chunk)
-    // Payload that a whole chunk has: min(limit of a chunk, half of the credit that the session
-    // ever held at once).
+    // Payload from which on a chunk counts as full: the limit of a chunk, or less where there is
+    // little credit, so that several chunks are on their way at once.
     uint64_t full_bytes = 0;
     bool idle = false;  // nothing sent is unanswered
   };

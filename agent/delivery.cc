@@ -200,7 +200,7 @@ void Delivery::Begin(const ingest::v1::Welcome& welcome, bool same_collector) {
   limits_ = welcome.limits();
   credit_ = welcome.credit_bytes();
   first_credit_ = credit_;
-  credit_peak_ = credit_;
+  window_peak_ = credit_;
   busy_at_ = now();
   std::vector<TailedFileId> present;
   for (TailedFileId id = 0; id < streams_.size(); ++id) {
@@ -251,7 +251,7 @@ void Delivery::End() {
 
 void Delivery::OnCredit(const ingest::v1::Credit& credit) {
   credit_ += credit.bytes();
-  credit_peak_ = std::max(credit_peak_, credit_);
+  window_peak_ = std::max(window_peak_, credit_ + streams_.in_flight_bytes());
 }
 
 void Delivery::OnAcks(const ingest::v1::Acks& acks) {
@@ -287,7 +287,7 @@ void Delivery::OnFillAck(const ingest::v1::FillAck& ack) {
 Batcher::Room Delivery::RoomNow() const {
   const uint64_t chunk_max = std::min(options_.chunk_bytes_max, limits_.chunk_bytes_max());
   return {.bytes_max = std::min(credit_, chunk_max),
-          .full_bytes = std::max<uint64_t>(1, std::min(chunk_max, credit_peak_ / 2)),
+          .full_bytes = std::max<uint64_t>(1, std::min(chunk_max, window_peak_ / 4)),
           .idle = streams_.in_flight_bytes() == 0};
 }
 
@@ -410,7 +410,7 @@ std::optional<AgentMessage> Delivery::NextCreditReturn() {
   AgentMessage message;
   message.mutable_credit_return()->set_bytes(credit_ - first_credit_);
   credit_ = first_credit_;
-  credit_peak_ = first_credit_;
+  window_peak_ = first_credit_;
   return message;
 }
 

@@ -154,7 +154,8 @@ class Delivery {
   ingest::v1::Limits limits_;
   uint64_t credit_ = 0;
   uint64_t first_credit_ = 0;
-  uint64_t credit_peak_ = 0;
+  // The most that was held and in flight together: what the collector lets this agent have.
+  uint64_t window_peak_ = 0;
   absl::Duration busy_at_;
   Batcher batcher_;
   std::deque<TailedFileId> open_queue_;
