@@ -1,0 +1,137 @@
+#include "collector/store/committer.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "collector/store/durable_copy.h"
+#include "common/status_macros.h"
+
+namespace tributary {
+
+std::vector<Committer::Work> Committer::Latest(std::vector<CommitNote> notes) {
+  std::vector<Work> work;
+  absl::flat_hash_map<MirrorStream*, size_t> places;
+  for (CommitNote& note : notes) {
+    // Every note is one of ours.
+    auto* const stream = static_cast<MirrorFile*>(note.stream.get());
+    if (!stream->IsCurrent(note)) continue;
+    const auto [place, is_new] = places.try_emplace(stream, work.size());
+    if (is_new) work.emplace_back();
+    Work& latest = work[place->second];
+    const bool failed = latest.failed || note.distrusted || stream->distrusted();
+    latest = {std::move(note), stream, failed};
+  }
+  std::sort(work.begin(), work.end(),
+            [](const Work& a, const Work& b) { return a.stream->id() < b.stream->id(); });
+  return work;
+}
+
+absl::StatusOr<std::vector<DurableAdvance>> Committer::Run(std::vector<CommitNote> notes) {
+  deps_.space->Refresh();
+  std::vector<Work> work = Latest(std::move(notes));
+  SyncFiles(&work);
+  SyncNames(&work);
+
+  // From here on the bytes below the noted offsets are on the disk, and so are their names.
+  RegistryTransaction transaction;
+  std::vector<MarkRow> marks;
+  for (Work& item : work) {
+    if (item.failed) {
+      // Before anything else can fail: a later sync would prove nothing.
+      item.stream->Distrust();
+      continue;
+    }
+    marks.push_back(item.stream->MarkFor(item.note));
+    transaction.puts.push_back(MakeEntry(item.stream->id(), marks.back()));
+  }
+  if (!transaction.puts.empty()) RETURN_IF_ERROR(CommitToRegistry(transaction));
+
+  std::vector<DurableAdvance> advances;
+  size_t next_mark = 0;
+  for (Work& item : work) {
+    if (item.failed) {
+      advances.push_back(Seal(&item));
+      continue;
+    }
+    item.stream->SetMark(marks[next_mark++], /*name_is_durable=*/true);
+    advances.push_back({.stream = item.note.stream,
+                        .generation = item.note.generation,
+                        .durable = item.note.offset});
+  }
+  return advances;
+}
+
+void Committer::SyncFiles(std::vector<Work>* work) {
+  if (work->empty()) return;
+  const bool single = work->size() == 1 && work->front().note.file != nullptr;
+  if (!sync_each_ && !single) {
+    if (deps_.files->SyncFileSystem(data_dir_).ok()) return;
+    // Nobody says whose bytes it was.
+    for (Work& item : *work) item.failed = true;
+    return;
+  }
+  for (Work& item : *work) {
+    if (!item.failed) item.failed = !SyncOne(item).ok();
+  }
+}
+
+absl::Status Committer::SyncOne(const Work& work) {
+  // Without a descriptor it was synced when that was closed, and not written to since.
+  return work.note.file == nullptr ? absl::OkStatus() : work.note.file->Sync();
+}
+
+void Committer::SyncNames(std::vector<Work>* work) {
+  // Each directory once, with what became of it; the file's own directory each time.
+  std::map<std::string, absl::Status> synced;
+  const auto sync = [&](const std::string& directory) {
+    const auto [place, is_new] = synced.try_emplace(directory);
+    if (is_new) place->second = deps_.files->SyncDirectory(directory);
+    return place->second;
+  };
+  for (Work& item : *work) {
+    if (item.failed || !item.note.new_name || item.note.offset == 0) continue;
+    std::vector<std::string> made;
+    std::string directory(DirName(item.stream->mirror_path()));
+    absl::Status status = sync(directory);
+    while (status.ok() && directory != data_dir_ && !durable_directories_.contains(directory)) {
+      made.push_back(directory);
+      directory = std::string(DirName(directory));
+      status = sync(directory);
+    }
+    if (status.ok()) {
+      durable_directories_.insert(made.begin(), made.end());
+    } else {
+      item.failed = true;
+    }
+  }
+}
+
+absl::Status Committer::CommitToRegistry(const RegistryTransaction& transaction) {
+  const absl::Status status = deps_.registry->Commit(transaction);
+  if (!absl::IsResourceExhausted(status)) return status;
+  deps_.space->Refused();
+  return deps_.space->FreeReserve() ? deps_.registry->Commit(transaction) : status;
+}
+
+DurableAdvance Committer::Seal(Work* work) {
+  MirrorFile* const stream = work->stream;
+  // The inode that is replaced must not be held open by the note.
+  work->note.file.reset();
+  const absl::Status sealed = SealMirror(deps_.files, data_dir_, *stream);
+  if (!sealed.ok()) {
+    stream->Stop(absl::Status(
+        sealed.code(), absl::StrCat("sealing ", stream->mirror_path(), ": ", sealed.message())));
+  }
+  const MarkRow mark = stream->mark();
+  // Stopped or not: nothing above the durable offset is promised or shown any more.
+  stream->Restart(mark);
+  return {.stream = work->note.stream,
+          .generation = mark.generation,
+          .durable = mark.fingerprint.offset,
+          .sealed = true};
+}
+
+}  // namespace tributary
