@@ -96,11 +96,10 @@ class Parser {
     if (Take('}')) return absl::OkStatus();
     do {
       SkipBlanks();
-      auto& [key, member] = value->object.emplace_back();
-      RETURN_IF_ERROR(ParseString(&key));
+      RETURN_IF_ERROR(ParseString(&value->keys.emplace_back()));
       SkipBlanks();
       if (!Take(':')) return Error("':'");
-      RETURN_IF_ERROR(ParseValue(level + 1, &member));
+      RETURN_IF_ERROR(ParseValue(level + 1, &value->values.emplace_back()));
       SkipBlanks();
     } while (Take(','));
     return Take('}') ? absl::OkStatus() : Error("',' or '}'");
@@ -112,7 +111,7 @@ class Parser {
     SkipBlanks();
     if (Take(']')) return absl::OkStatus();
     do {
-      RETURN_IF_ERROR(ParseValue(level + 1, &value->array.emplace_back()));
+      RETURN_IF_ERROR(ParseValue(level + 1, &value->values.emplace_back()));
       SkipBlanks();
     } while (Take(','));
     return Take(']') ? absl::OkStatus() : Error("',' or ']'");
@@ -201,8 +200,8 @@ class Parser {
 
 const JsonValue* JsonValue::Find(absl::string_view key) const {
   const JsonValue* found = nullptr;
-  for (const auto& [name, value] : object) {
-    if (name == key) found = &value;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i] == key) found = &values[i];
   }
   return found;
 }
@@ -225,13 +224,13 @@ void JsonValue::Write(JsonWriter* writer) const {
       return writer->String(text);
     case Kind::kArray:
       writer->BeginArray();
-      for (const JsonValue& value : array) value.Write(writer);
+      for (const JsonValue& value : values) value.Write(writer);
       return writer->EndArray();
     case Kind::kObject:
       writer->BeginObject();
-      for (const auto& [key, value] : object) {
-        writer->Key(key);
-        value.Write(writer);
+      for (size_t i = 0; i < keys.size(); ++i) {
+        writer->Key(keys[i]);
+        values[i].Write(writer);
       }
       return writer->EndObject();
   }

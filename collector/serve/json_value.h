@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -21,8 +20,10 @@ struct JsonValue {
   bool boolean = false;
   // Of a string its content; of a number its text.
   std::string text;
-  std::vector<JsonValue> array;
-  std::vector<std::pair<std::string, JsonValue>> object;
+  // Of an array or an object.
+  std::vector<JsonValue> values;
+  // Of an object: the names of `values`, in order.
+  std::vector<std::string> keys;
 
   // Null if this is no object or has no such key; the last one of equal keys.
   const JsonValue* Find(absl::string_view key) const;

@@ -156,11 +156,13 @@ absl::StatusOr<BlobKey> DecodeBlobKey(absl::string_view text) {
   std::string json;
   if (!absl::WebSafeBase64Unescape(text, &json)) return malformed;
   const absl::StatusOr<JsonValue> value = ParseJson(json);
-  if (!value.ok() || value->array.size() != 5) return malformed;
-  const JsonValue& run = value->array[1];
-  const JsonValue& tag = value->array[2];
-  const std::optional<int64_t> step = value->array[3].AsInteger();
-  const std::optional<int64_t> index = value->array[4].AsInteger();
+  if (!value.ok() || value->kind != JsonValue::Kind::kArray || value->values.size() != 5) {
+    return malformed;
+  }
+  const JsonValue& run = value->values[1];
+  const JsonValue& tag = value->values[2];
+  const std::optional<int64_t> step = value->values[3].AsInteger();
+  const std::optional<int64_t> index = value->values[4].AsInteger();
   if (run.kind != JsonValue::Kind::kString || tag.kind != JsonValue::Kind::kString ||
       !step.has_value() || !index.has_value() || *index < 0) {
     return malformed;

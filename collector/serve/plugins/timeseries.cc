@@ -139,13 +139,13 @@ http::Response TimeseriesPlugin::TimeSeries(const http::Request& request) const 
   const absl::StatusOr<JsonValue> requests = ParseJson(text);
   if (!requests.ok()) return ErrorAnswer(requests.status());
   if (requests->kind != JsonValue::Kind::kArray ||
-      requests->array.size() > kTimeSeriesRequestsMax) {
+      requests->values.size() > kTimeSeriesRequestsMax) {
     return ErrorAnswer(absl::InvalidArgumentError(
         absl::StrCat("'requests' must be a list of at most ", kTimeSeriesRequestsMax)));
   }
   JsonWriter writer;
   writer.BeginArray();
-  for (const JsonValue& element : requests->array) {
+  for (const JsonValue& element : requests->values) {
     if (element.kind != JsonValue::Kind::kObject) {
       return ErrorAnswer(absl::InvalidArgumentError("'requests' must hold objects"));
     }

@@ -60,7 +60,7 @@ class BlobsTest : public ServeTest {
   std::vector<std::string> Queries(absl::string_view target) {
     std::vector<std::string> queries;
     const auto images = ParseJson(Json(target));
-    for (const JsonValue& image : images->array) queries.push_back(image.Find("query")->text);
+    for (const JsonValue& image : images->values) queries.push_back(image.Find("query")->text);
     return queries;
   }
 };
@@ -107,8 +107,8 @@ TEST_F(BlobsTest, RecordThatCannotBeReadIs503) {
 TEST_F(BlobsTest, LegacyHistogramHasItsOwnEnds) {
   AddFile("a", OneHistogram());
   const auto histograms = ParseJson(Json(kHistogramsRoute));
-  ASSERT_EQ(histograms->array.size(), 1u);
-  EXPECT_EQ(histograms->array[0].array[2].array.size(), 3u) << "empty buckets are kept";
+  ASSERT_EQ(histograms->values.size(), 1u);
+  EXPECT_EQ(histograms->values[0].values[2].values.size(), 3u) << "empty buckets are kept";
 }
 
 TEST_F(BlobsTest, TensorHistogramsOfWrongShapeAreLeftOut) {
@@ -208,9 +208,9 @@ TEST_F(BlobsTest, TimeSeriesLeavesRunsWithoutTheSampleOut) {
   };
   EXPECT_THAT(Json(request(1)), EndsWith(R"("runToSeries":{}}])"));
   const auto answer = ParseJson(Json(request(0)));
-  const JsonValue* series = answer->array[0].Find("runToSeries")->Find("a");
+  const JsonValue* series = answer->values[0].Find("runToSeries")->Find("a");
   ASSERT_NE(series, nullptr);
-  const std::string id = series->array[0].Find("imageId")->text;
+  const std::string id = series->values[0].Find("imageId")->text;
   EXPECT_EQ(
       id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"),
       std::string::npos)

@@ -110,10 +110,10 @@ TEST_F(ScalarsTest, LongSeriesKeepTheirEndsAndSpike) {
   AddFile("a", file);
   const auto points = ParseJson(Json(absl::StrCat(kScalarsRoute, "?run=a&tag=x")));
   ASSERT_TRUE(points.ok());
-  EXPECT_LE(points->array.size(), 1000u);
-  EXPECT_GE(points->array.size(), 900u);
-  EXPECT_EQ(points->array.front().array[1].AsInteger(), 0);
-  EXPECT_EQ(points->array.back().array[1].AsInteger(), 4999);
+  EXPECT_LE(points->values.size(), 1000u);
+  EXPECT_GE(points->values.size(), 900u);
+  EXPECT_EQ(points->values.front().values[1].AsInteger(), 0);
+  EXPECT_EQ(points->values.back().values[1].AsInteger(), 4999);
   EXPECT_THAT(Json(absl::StrCat(kScalarsRoute, "?run=a&tag=x")), HasSubstr(",3333,123456]"));
 }
 
@@ -128,8 +128,8 @@ TEST_F(ScalarsTest, SamplesPerPluginIsObeyed) {
     HttpApi::Options options;
     options.samples_per_plugin = {{"scalars", samples}};
     Serve(options);
-    EXPECT_LE(ParseJson(Json(absl::StrCat(kScalarsRoute, "?run=a&tag=x")))->array.size(), most);
-    EXPECT_GE(ParseJson(Json(absl::StrCat(kScalarsRoute, "?run=a&tag=x")))->array.size(),
+    EXPECT_LE(ParseJson(Json(absl::StrCat(kScalarsRoute, "?run=a&tag=x")))->values.size(), most);
+    EXPECT_GE(ParseJson(Json(absl::StrCat(kScalarsRoute, "?run=a&tag=x")))->values.size(),
               most * 9 / 10);
   }
 }
@@ -164,8 +164,8 @@ TEST_F(ScalarsTest, ListingEnablesWhatHasData) {
   AddFile("a", TwoPoints());
   const auto listing = ParseJson(Json("/data/plugins_listing"));
   ASSERT_TRUE(listing.ok());
-  ASSERT_FALSE(listing->object.empty());
-  EXPECT_EQ(listing->object[0].first, "timeseries") << "the first one is opened";
+  ASSERT_FALSE(listing->keys.empty());
+  EXPECT_EQ(listing->keys[0], "timeseries") << "the first one is opened";
   EXPECT_TRUE(listing->Find("timeseries")->Find("enabled")->boolean);
   EXPECT_TRUE(listing->Find("scalars")->Find("enabled")->boolean);
   EXPECT_FALSE(listing->Find("histograms")->Find("enabled")->boolean);
@@ -249,8 +249,8 @@ TEST_F(ScalarsTest, SeriesApiGivesRangesAndTheBestPoints) {
   EXPECT_EQ(Json("/api/v1/series?run=a&tag=x&from=10&to=11"),
             "{\"run\":\"a\",\"tag\":\"x\",\"total\":3000,\"points\":"
             "[[1767225600,10,10],[1767225600,11,11]]}");
-  EXPECT_EQ(ParseJson(Json("/api/v1/series?run=a&tag=x"))->Find("points")->array.size(), 3000u);
-  EXPECT_LE(ParseJson(Json("/api/v1/series?run=a&tag=x&points=50"))->Find("points")->array.size(),
+  EXPECT_EQ(ParseJson(Json("/api/v1/series?run=a&tag=x"))->Find("points")->values.size(), 3000u);
+  EXPECT_LE(ParseJson(Json("/api/v1/series?run=a&tag=x&points=50"))->Find("points")->values.size(),
             50u);
   EXPECT_THAT(Json("/api/v1/series?run=a&tag=x&from=5000"), HasSubstr("\"points\":[]"));
 }
