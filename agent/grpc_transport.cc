@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/grpc_channel.h"
 #include "common/check.h"
+#include "common/mutex.h"
 #include "tributary/ingest/v1/ingest.grpc.pb.h"
 
 namespace tributary::agent {
@@ -18,11 +19,27 @@ constexpr absl::Duration kCloseGrace = absl::Seconds(1);
 
 class SessionCall;
 
-// What the queue's tasks and the transport share. Only touched on the queue.
+// What the queue's tasks, the call and the transport share.
 struct Connection {
+  // Only touched on the queue, or after it was stopped.
   TransportEvents* events = nullptr;  // null: nobody listens any more
   SessionCall* call = nullptr;        // null: ended, or none was begun
   bool live = false;                  // Connect was called, OnClosed was not told
+
+  // The call and its hold on the channel are gone.
+  void NoteCallGone() ABSL_LOCKS_EXCLUDED(mu) {
+    MutexLock lock(&mu);
+    call_gone = true;
+    changed.SignalAll();
+  }
+  void WaitUntilCallGone() ABSL_LOCKS_EXCLUDED(mu) {
+    MutexLock lock(&mu);
+    while (!call_gone) changed.Wait(&mu);
+  }
+
+  Mutex mu;
+  CondVar changed;
+  bool call_gone ABSL_GUARDED_BY(mu) = false;
 };
 
 // One call. A hold keeps it alive until the queue has let go of it, so that Write may be called on
@@ -30,11 +47,11 @@ struct Connection {
 class SessionCall : public grpc::ClientBidiReactor<AgentMessage, CollectorMessage> {
  public:
   SessionCall(const GrpcTransportOptions& options, TaskQueue* queue,
-              std::shared_ptr<Connection> connection)
+              std::shared_ptr<Connection> connection, const std::shared_ptr<grpc::Channel>& channel)
       : options_(options),
         queue_(queue),
         connection_(std::move(connection)),
-        stub_(ingest::v1::Ingest::NewStub(MakeChannel(options))) {}
+        stub_(ingest::v1::Ingest::NewStub(channel)) {}
 
   // The four below on the queue, while connection->call is this.
   void Start() {
@@ -80,12 +97,17 @@ class SessionCall : public grpc::ClientBidiReactor<AgentMessage, CollectorMessag
   void OnDone(const grpc::Status& status) override {
     absl::Status closed = ToAbslStatus(status, options_);
     if (closed.ok()) closed = absl::UnavailableError("the collector ended the session");
-    queue_->Post([connection = connection_, closed = std::move(closed)]() mutable {
+    TaskQueue* const queue = queue_;
+    const std::shared_ptr<Connection> connection = connection_;
+    // Before anybody is told: the transport gives the channel back when it hears of it, and the
+    // last to do so must not be a thread of gRPC. That thread would wait for its own end.
+    delete this;
+    queue->Post([connection, closed = std::move(closed)]() mutable {
       connection->live = false;
       if (connection->events == nullptr) return;
       std::exchange(connection->events, nullptr)->OnClosed(std::move(closed));
     });
-    delete this;
+    connection->NoteCallGone();
   }
 
  private:
@@ -110,6 +132,7 @@ class GrpcTransport : public Transport {
       call->Cancel();
       call->LetGo();
     }
+    connection_->WaitUntilCallGone();
   }
 
   void Connect(TransportEvents* events) override {
@@ -118,7 +141,8 @@ class GrpcTransport : public Transport {
     connection_ = std::make_shared<Connection>();
     connection_->events = events;
     connection_->live = true;
-    connection_->call = new SessionCall(options_, queue_, connection_);
+    channel_ = MakeChannel(options_);
+    connection_->call = new SessionCall(options_, queue_, connection_, channel_);
     connection_->call->Start();
     // gRPC keeps what is written until the connection stands, or closes.
     queue_->Post([connection = connection_] {
@@ -143,7 +167,9 @@ class GrpcTransport : public Transport {
  private:
   const GrpcTransportOptions options_;
   TaskQueue* const queue_;
-  std::shared_ptr<Connection> connection_;  // the last one
+  // Those of the last connection. Outlives the call that uses it.
+  std::shared_ptr<grpc::Channel> channel_;
+  std::shared_ptr<Connection> connection_;
 };
 
 }  // namespace

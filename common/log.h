@@ -135,7 +135,7 @@ class LogThrottle {
 
 struct StderrLoggerOptions {
   LogLevel level = LogLevel::kInfo;
-  LogThrottle::Options throttle;
+  LogThrottle::Options throttle = {};
 };
 
 // Writes to standard error, coloured where that is a terminal. `clock` must outlive it. Counts not

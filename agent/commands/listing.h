@@ -1,0 +1,46 @@
+// The two sides that commands compare: the files that are here, and the streams that the collector
+// keeps.
+#ifndef TRIBUTARY_AGENT_COMMANDS_LISTING_H_
+#define TRIBUTARY_AGENT_COMMANDS_LISTING_H_
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/commands/world.h"
+#include "agent/config.h"
+
+namespace tributary::agent {
+
+// (logdir name, path below it): the part of a stream's identity that files have.
+using StreamKey = std::pair<std::string, std::string>;
+
+struct LocalFiles {
+  // As the agent would find them, by key.
+  std::map<StreamKey, TailedFile> files;
+  // What could not be looked at, one line each.
+  std::vector<std::string> problems;
+};
+
+// Looks once. Logdirs that do not exist have no files.
+LocalFiles ListLocalFiles(const AgentConfig& config, const World& world);
+
+struct KeptStreams {
+  // The node's name at the collector; empty if it knows no such node.
+  std::string node;
+  std::map<StreamKey, ingest::v1::StreamDescription> streams;
+};
+
+// All pages. Unavailable if the collector was not reached within `timeout`, naming address and
+// reason; FailedPrecondition if it is not the store that --store names.
+absl::StatusOr<KeptStreams> AskCollector(const AgentConfig& config, const NodeFacts& node,
+                                         absl::Duration timeout, const World& world);
+
+// "live", "source_shorter", "source_gone", "unreadable".
+std::string StateName(ingest::v1::SourceState state);
+
+}  // namespace tributary::agent
+
+#endif  // TRIBUTARY_AGENT_COMMANDS_LISTING_H_

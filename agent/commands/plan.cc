@@ -1,0 +1,94 @@
+#include "agent/commands/plan.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/commands/listing.h"
+#include "agent/commands/text.h"
+#include "common/status_macros.h"
+
+namespace tributary::agent {
+namespace {
+
+std::string KeptSince(int64_t unix_nanos) {
+  return absl::StrCat("kept since ",
+                      absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", absl::FromUnixNanos(unix_nanos),
+                                       absl::UTCTimeZone()));
+}
+
+std::string PlanJson(const std::vector<PlannedFile>& plan) {
+  std::string json = "{\"files\":[";
+  for (size_t i = 0; i < plan.size(); ++i) {
+    const PlannedFile& file = plan[i];
+    absl::StrAppend(&json, i == 0 ? "" : ",", "{\"file\":", JsonString(file.path),
+                    ",\"run\":", JsonString(file.run), ",\"why\":", JsonString(file.why),
+                    ",\"shared\":", file.shared ? "true" : "false",
+                    ",\"logdir\":", JsonString(file.logdir_name),
+                    ",\"path\":", JsonString(file.relative_path), "}");
+  }
+  return absl::StrCat(json, "]}\n");
+}
+
+std::string PlanText(const std::vector<PlannedFile>& plan) {
+  std::vector<std::vector<std::string>> rows;
+  std::set<std::string> runs;
+  for (const PlannedFile& file : plan) {
+    rows.push_back(
+        {file.run, file.path, file.shared ? absl::StrCat(file.why, "; shared") : file.why});
+    runs.insert(file.run);
+  }
+  return absl::StrCat(plan.empty() ? "" : TextTable({"RUN", "FILE", "WHY"}, rows),
+                      Counted(plan.size(), "file"), ", ", Counted(runs.size(), "run"), "\n");
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PlannedFile>> MakePlan(const AgentConfig& config, const World& world) {
+  ASSIGN_OR_RETURN(const NodeFacts node, NodeOf(config, world));
+  KeptStreams kept;
+  if (!config.collector.empty()) {
+    ASSIGN_OR_RETURN(kept, AskCollector(config, node, config.values.connect_timeout, world));
+  }
+  const LocalFiles local = ListLocalFiles(config, world);
+  for (const std::string& problem : local.problems) PrintError(world, problem);
+  // An agent for the whole node is planned: one that wraps a command may know more.
+  RunNames names(NamesOf(config, node, false, world), NamesWorld(world));
+  std::vector<PlannedFile> plan;
+  for (const auto& [key, file] : local.files) {
+    ASSIGN_OR_RETURN(StreamNaming naming, names.Name(file, kept.node));
+    PlannedFile planned;
+    planned.logdir_name = key.first;
+    planned.relative_path = key.second;
+    planned.path = JoinPath(config.logdirs[static_cast<size_t>(file.root)].path, key.second);
+    planned.shared = !naming.file.network_source().empty();
+    const auto found = kept.streams.find(key);
+    if (found != kept.streams.end()) {
+      planned.run = found->second.run();
+      planned.why = KeptSince(found->second.run_since_unix_nanos());
+      if (planned.run != naming.run) {
+        absl::StrAppend(&planned.why, "; a new file would be ", naming.run);
+      }
+    } else {
+      planned.run = std::move(naming.run);
+      planned.why = std::move(naming.why);
+    }
+    plan.push_back(std::move(planned));
+  }
+  return plan;
+}
+
+int PlanCommand(const AgentConfig& config, const World& world) {
+  const absl::StatusOr<std::vector<PlannedFile>> plan = MakePlan(config, world);
+  if (!plan.ok()) {
+    PrintError(world, plan.status().message());
+    // A name that cannot be made is the configuration's fault; --store too.
+    const bool configuration =
+        absl::IsInvalidArgument(plan.status()) || absl::IsFailedPrecondition(plan.status());
+    return configuration ? kExitUsage : kExitFailed;
+  }
+  *world.out << (config.values.json ? PlanJson(*plan) : PlanText(*plan));
+  return kExitGood;
+}
+
+}  // namespace tributary::agent

@@ -1,0 +1,31 @@
+// How the commands write their answers: tables for people, JSON for machines.
+#ifndef TRIBUTARY_AGENT_COMMANDS_TEXT_H_
+#define TRIBUTARY_AGENT_COMMANDS_TEXT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace tributary::agent {
+
+// Rows under a heading, columns as wide as their widest cell. Control characters become '?': a file
+// name must not steer the terminal.
+std::string TextTable(const std::vector<std::string>& heading,
+                      const std::vector<std::vector<std::string>>& rows);
+
+// A JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD.
+std::string JsonString(absl::string_view text);
+
+// "512 B", "3.4 KiB", "12 MiB".
+std::string HumanBytes(uint64_t bytes);
+// "8 s", "3 min", "2 h 5 min".
+std::string HumanDuration(absl::Duration duration);
+// "1 file", "3 files".
+std::string Counted(uint64_t count, absl::string_view noun);
+
+}  // namespace tributary::agent
+
+#endif  // TRIBUTARY_AGENT_COMMANDS_TEXT_H_

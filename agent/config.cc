@@ -1,0 +1,225 @@
+#include "agent/config.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "common/status_macros.h"
+#include "common/utf8.h"
+
+namespace tributary::agent {
+namespace {
+
+constexpr size_t kLogdirNameBytesMax = 200;
+
+absl::Status Invalid(absl::string_view text) { return absl::InvalidArgumentError(text); }
+
+// "host:6006", "[::1]:6006" -> host and port; nullopt if it is neither.
+std::optional<std::pair<std::string, int>> SplitAddress(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  if (colon == absl::string_view::npos) return std::nullopt;
+  absl::string_view host = address.substr(0, colon);
+  int port = 0;
+  if (!absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 || port > 65'535) {
+    return std::nullopt;
+  }
+  if (absl::StartsWith(host, "[") && absl::EndsWith(host, "]")) {
+    host = host.substr(1, host.size() - 2);
+  } else if (absl::StrContains(host, ':')) {
+    return std::nullopt;
+  }
+  if (host.empty() || host.find_first_of(" \t/@[]") != absl::string_view::npos) return std::nullopt;
+  return std::pair(std::string(host), port);
+}
+
+std::string WhereFrom(const std::vector<Options::Effective>& effective, absl::string_view name) {
+  for (const Options::Effective& option : effective) {
+    if (option.name == name) return option.where;
+  }
+  return absl::StrCat("--", name);
+}
+
+absl::Status CheckCollector(const AgentOptionValues& values,
+                            const std::vector<Options::Effective>& effective, Command command) {
+  if (values.collector.empty()) {
+    if (command == Command::kPlan || command == Command::kMark) return absl::OkStatus();
+    return Invalid("--collector: missing; give --collector HOST:PORT, as the collector prints it");
+  }
+  const std::string where = WhereFrom(effective, "collector");
+  if (!SplitAddress(values.collector).has_value()) {
+    return Invalid(absl::StrCat(where, ": \"", values.collector,
+                                "\" is not HOST:PORT with a port from 1 to 65535"));
+  }
+  if (!values.plaintext && !IsLoopback(values.collector)) {
+    return Invalid(absl::StrCat(
+        where, ": ", values.collector,
+        " is another machine, and what is sent would cross the network unencrypted; say "
+        "--plaintext if that is what you want"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TakeLabels(const std::vector<std::string>& labels, const std::string& where,
+                        AgentConfig* config) {
+  for (const std::string& label : labels) {
+    const size_t equals = label.find('=');
+    const std::string key = label.substr(0, equals);
+    // A key is what may stand between the braces of a template.
+    const bool good =
+        equals != std::string::npos && NameTemplate::Parse(absl::StrCat("{", key, "}")).ok();
+    if (!good) return Invalid(absl::StrCat(where, ": \"", label, "\" is not KEY=VALUE"));
+    const Fact fact = {label.substr(equals + 1), where};
+    RETURN_IF_ERROR(CheckFactValue(key, fact));
+    if (!config->labels.emplace(key, fact).second) {
+      return Invalid(absl::StrCat(where, ": \"", key, "\" is given twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Whether the command can only look at what is there now.
+bool NeedsPresentLogdirs(Command command, bool once) {
+  return command == Command::kPlan || command == Command::kCheck ||
+         (command == Command::kRun && once);
+}
+
+absl::Status TakeLogdirs(const AgentOptionValues& values, const std::string& where, Command command,
+                         const std::string& working_directory, FileSystem* files,
+                         AgentConfig* config) {
+  if (values.logdirs.empty()) {
+    return Invalid("--logdir: missing; give --logdir DIR, the directory with the event files");
+  }
+  for (const std::string& text : values.logdirs) {
+    absl::StatusOr<Logdir> logdir = ParseLogdir(text, working_directory, files);
+    if (!logdir.ok()) return Invalid(absl::StrCat(where, ": ", logdir.status().message()));
+    for (const Logdir& other : config->logdirs) {
+      if (other.name != logdir->name) continue;
+      return Invalid(absl::StrCat(where, ": ", other.path, " and ", logdir->path,
+                                  other.name.empty()
+                                      ? " both have no name"
+                                      : absl::StrCat(" both have the name \"", other.name, "\""),
+                                  "; tell them apart with --logdir NAME=PATH"));
+    }
+    const absl::StatusOr<FileStat> stat = files->Stat(logdir->path);
+    if (absl::IsNotFound(stat.status())) {
+      if (NeedsPresentLogdirs(command, values.once)) {
+        return Invalid(absl::StrCat(where, ": ", logdir->path, " does not exist"));
+      }
+      config->missing_logdirs.push_back(logdir->path);
+    } else if (stat.ok() && !stat->is_directory) {
+      return Invalid(absl::StrCat(where, ": ", logdir->path, " is not a directory"));
+    }
+    // Another error may pass, as a file system that is being mounted: the tailer tries again.
+    config->logdirs.push_back(*std::move(logdir));
+  }
+  return absl::OkStatus();
+}
+
+// Without trailing and doubled slashes and "." components; ".." stays, as links may be before it.
+std::string CleanPath(absl::string_view path) {
+  std::string clean;
+  while (!path.empty()) {
+    const size_t slash = path.find('/');
+    const absl::string_view part = path.substr(0, slash);
+    if (!part.empty() && part != ".") absl::StrAppend(&clean, "/", part);
+    path = slash == absl::string_view::npos ? "" : path.substr(slash + 1);
+  }
+  return clean.empty() ? "/" : clean;
+}
+
+}  // namespace
+
+bool IsLoopback(absl::string_view address) {
+  const auto split = SplitAddress(address);
+  if (!split.has_value()) return false;
+  const std::string& host = split->first;
+  if (absl::EqualsIgnoreCase(host, "localhost") || host == "::1") return true;
+  // A name may begin with "127." too: only digits and dots make an address of it.
+  return absl::StartsWith(host, "127.") && std::count(host.begin(), host.end(), '.') == 3 &&
+         host.find_first_not_of("0123456789.") == std::string::npos;
+}
+
+absl::StatusOr<Logdir> ParseLogdir(const std::string& text, const std::string& working_directory,
+                                   FileSystem* files) {
+  const auto absolute = [&](absl::string_view path) {
+    return CleanPath(absl::StartsWith(path, "/") ? std::string(path)
+                                                 : JoinPath(working_directory, path));
+  };
+  if (text.empty()) return Invalid("an empty directory name");
+  Logdir logdir;
+  const size_t equals = text.find('=');
+  const absl::StatusOr<FileStat> whole = files->Stat(absolute(text));
+  const bool is_path = equals == std::string::npos ||
+                       absl::StrContains(text.substr(0, equals), '/') ||
+                       (whole.ok() && whole->is_directory);
+  std::string path = text;
+  if (!is_path) {
+    logdir.name = text.substr(0, equals);
+    path = text.substr(equals + 1);
+    if (logdir.name.empty())
+      return Invalid(absl::StrCat("\"", text, "\" has an empty name before '='"));
+    if (logdir.name.size() > kLogdirNameBytesMax) {
+      return Invalid(absl::StrCat("the name before '=' has ", logdir.name.size(),
+                                  " bytes, at most ", kLogdirNameBytesMax, " are allowed"));
+    }
+    if (path.empty())
+      return Invalid(absl::StrCat("\"", text, "\" has an empty directory after '='"));
+  }
+  if (absl::StrContains(path, '{')) {
+    return Invalid(absl::StrCat("\"", path,
+                                "\": a '{' in a directory, to take facts from paths, is ",
+                                "not supported yet; give the directory itself"));
+  }
+  logdir.path = absolute(path);
+  return logdir;
+}
+
+Command CommandNamed(absl::string_view name) {
+  constexpr std::pair<absl::string_view, Command> kCommands[] = {
+      {"run", Command::kRun},     {"plan", Command::kPlan},     {"check", Command::kCheck},
+      {"drain", Command::kDrain}, {"status", Command::kStatus}, {"mark", Command::kMark}};
+  for (const auto& [known, command] : kCommands) {
+    if (known == name) return command;
+  }
+  CHECK(false, "Command ", name);
+}
+
+absl::StatusOr<AgentConfig> CheckAgentConfig(const AgentOptionValues& values,
+                                             const std::vector<Options::Effective>& effective,
+                                             Command command, const std::string& working_directory,
+                                             FileSystem* files) {
+  AgentConfig config;
+  config.values = values;
+  RETURN_IF_ERROR(CheckCollector(values, effective, command));
+  config.collector = values.collector;
+  if (command != Command::kMark) {
+    RETURN_IF_ERROR(TakeLogdirs(values, WhereFrom(effective, "logdir"), command, working_directory,
+                                files, &config));
+  }
+  if (values.node.has_value()) {
+    config.node = Fact{*values.node, WhereFrom(effective, "node")};
+    RETURN_IF_ERROR(CheckFactValue("node", *config.node));
+  }
+  if (values.name_space.has_value()) {
+    absl::StatusOr<NameTemplate> parsed = NameTemplate::Parse(*values.name_space);
+    if (!parsed.ok()) {
+      return Invalid(
+          absl::StrCat(WhereFrom(effective, "namespace"), ": ", parsed.status().message()));
+    }
+    config.name_space = *std::move(parsed);
+  }
+  RETURN_IF_ERROR(TakeLabels(values.labels, WhereFrom(effective, "label"), &config));
+  config.store = values.store;
+  for (const Options::Effective& option : effective) {
+    if (option.name == "drain-timeout" && option.origin != Options::Origin::kDefault) {
+      config.has_drain_timeout = true;
+    }
+  }
+  return config;
+}
+
+}  // namespace tributary::agent

@@ -1,0 +1,92 @@
+// What an operator may say to the agent, and what it comes to.
+#ifndef TRIBUTARY_AGENT_CONFIG_H_
+#define TRIBUTARY_AGENT_CONFIG_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "agent/node_facts.h"
+#include "agent/run_names.h"
+#include "common/config.h"
+#include "common/file.h"
+
+namespace tributary::agent {
+
+// The options as they were given; DeclareAgentOptions says what each means.
+struct AgentOptionValues {
+  std::string collector;
+  std::vector<std::string> logdirs;
+  std::optional<std::string> node;
+  std::optional<std::string> name_space;
+  std::vector<std::string> labels;
+  std::string store;
+  bool plaintext = false;
+  bool use_proxy = false;
+  bool once = false;
+  bool json = false;
+  absl::Duration connect_timeout = absl::Seconds(30);
+  absl::Duration drain_timeout = absl::Seconds(25);
+  std::optional<int64_t> admin_port;
+  std::string admin_host = "localhost";
+  int64_t open_files_max = 256;
+  uint64_t chunk_bytes_max = 512u << 10;
+  bool guest = true;
+  std::string log_level = "info";
+};
+
+// Name, commands, usage and examples of tributary-agent.
+Options::Program AgentProgram();
+void DeclareAgentOptions(AgentOptionValues* values, Options* options);
+
+// The commands of tributary-agent.
+enum class Command { kRun, kPlan, kCheck, kDrain, kStatus, kMark };
+Command CommandNamed(absl::string_view name);
+
+// Options that were found to make sense together.
+struct AgentConfig {
+  // HOST:PORT; empty where the command can do without and none was given.
+  std::string collector;
+  std::vector<Logdir> logdirs;  // absolute paths
+  // Those of the above that do not exist yet.
+  std::vector<std::string> missing_logdirs;
+  // From --node or TRIBUTARY_NODE or the file, with its source.
+  std::optional<Fact> node;
+  std::optional<NameTemplate> name_space;
+  std::map<std::string, Fact> labels;
+  std::string store;
+  // drain_timeout was given, it is not the default.
+  bool has_drain_timeout = false;
+  AgentOptionValues values;
+};
+
+// Splits one --logdir: NAME=PATH, or a PATH. A text that is an existing directory, or has a '/'
+// before its first '=', is a PATH. `working_directory` makes the path absolute. InvalidArgument for
+// an empty name or path, a name of more than 200 bytes, and a '{' in the path.
+absl::StatusOr<Logdir> ParseLogdir(const std::string& text, const std::string& working_directory,
+                                   FileSystem* files);
+
+// True for "localhost" and numeric loopback addresses. `address` is HOST:PORT.
+bool IsLoopback(absl::string_view address);
+
+// Checks `values` for `command`. InvalidArgument with one line for people, exit code 2:
+//   - no collector (but for plan and mark), or one that is not HOST:PORT;
+//   - a collector off loopback without --plaintext;
+//   - no logdir (but for mark), two of one name, one that is no directory; one that does not exist,
+//     unless the command waits for it;
+//   - a template, a label or a node name that is malformed.
+// `effective` tells where values came from.
+absl::StatusOr<AgentConfig> CheckAgentConfig(const AgentOptionValues& values,
+                                             const std::vector<Options::Effective>& effective,
+                                             Command command, const std::string& working_directory,
+                                             FileSystem* files);
+
+}  // namespace tributary::agent
+
+#endif  // TRIBUTARY_AGENT_CONFIG_H_

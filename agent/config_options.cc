@@ -1,0 +1,184 @@
+// The declarations of the agent's options: every word of --help and of the reference configuration.
+#include "agent/config.h"
+
+namespace tributary::agent {
+
+Options::Program AgentProgram() {
+  return {
+      .name = "tributary-agent",
+      .summary =
+          "follows the TensorBoard event files of one node and streams them to the collector. It "
+          "only reads; it keeps no state of its own, so it may be stopped, killed and started at "
+          "any time.",
+      .usage = {"tributary-agent [run] --collector HOST:PORT --logdir [NAME=]DIR ... [options]",
+                "tributary-agent run --collector HOST:PORT --logdir DIR [options] -- COMMAND ...",
+                "tributary-agent plan|check|drain|status --collector HOST:PORT --logdir DIR",
+                "tributary-agent mark DIR"},
+      .commands =
+          {{"run",
+            "Follows the logdirs until it is told to stop. With --once, ends when everything that "
+            "is "
+            "there now is safe at the collector. With -- COMMAND, runs it, and delivers what it "
+            "wrote before returning its exit code",
+            ""},
+           {"plan", "Shows the run name of each file, and why. Sends nothing", ""},
+           {"check", "Checks the configuration and shows what it comes to", ""},
+           {"drain", "Waits until everything that is there now is safe at the collector", ""},
+           {"status", "Shows what the collector has of each file", ""},
+           {"mark",
+            "Writes the facts of the job it runs in to DIR/.tributary.yaml, for an agent "
+            "that runs outside of the job",
+            "DIR"}},
+      .default_command = "run",
+      .footer =
+          "Examples:\n"
+          "  tributary-agent --collector head:6006 --plaintext --logdir /scratch/logs\n"
+          "        Follow a directory; the node's name is the first part of each run name.\n"
+          "  tributary-agent plan --logdir /scratch/logs --namespace 'team-a/{node}'\n"
+          "        Look at the names before anything is sent.\n"
+          "  tributary-agent run --collector localhost:6006 --logdir logs -- python train.py\n"
+          "        Train, deliver, and return train.py's exit code.\n"
+          "  tributary-agent --once --collector localhost:6006 --logdir old=/data/old\n"
+          "        Deliver what is there, below the name \"old\", and end. Twice changes nothing.\n"
+          "\n"
+          "Exit codes: 0 good; 1 failed, or something was left undelivered; 2 wrong usage or\n"
+          "configuration; with -- COMMAND always the COMMAND's own (128+n for signal n).\n"};
+}
+
+namespace {
+
+void DeclareDelivery(AgentOptionValues* values, Options* options) {
+  options->Add(&values->collector, {.name = "collector",
+                                    .section = "What goes where",
+                                    .value = "HOST:PORT",
+                                    .help = "Where the collector listens."});
+  options->Add(&values->logdirs,
+               {.name = "logdir",
+                .section = "What goes where",
+                .value = "[NAME=]DIR",
+                .help = "Directory whose event files are followed, with all below it. May be given "
+                        "several times; then each but one needs a NAME, which becomes part of the "
+                        "run names. A directory that does not exist yet is waited for.",
+                .many_values = true});
+  options->Add(&values->plaintext,
+               {.name = "plaintext",
+                .section = "What goes where",
+                .help = "Send unencrypted to a collector on another machine. Anyone on the network "
+                        "between can read and change what is sent."});
+  options->Add(&values->store,
+               {.name = "store",
+                .section = "What goes where",
+                .value = "ID",
+                .help = "Deliver only to the collector whose store has this id, as it prints it; "
+                        "guards against another service on the same address."});
+  options->Add(&values->use_proxy,
+               {.name = "use-proxy",
+                .section = "What goes where",
+                .help = "Obey http_proxy of the environment, which is ignored otherwise."});
+}
+
+void DeclareNames(AgentOptionValues* values, Options* options) {
+  options->Add(&values->node,
+               {.name = "node",
+                .section = "Names of runs",
+                .value = "NAME",
+                .help = "Name of this node. Otherwise SLURMD_NODENAME, or the host name up to its "
+                        "first dot."});
+  options->Add(
+      &values->name_space,
+      {.name = "namespace",
+       .section = "Names of runs",
+       .value = "TEMPLATE",
+       .help = "First part of the run names, before the logdir's NAME and the directory. "
+               "Takes {node}, {job}, {job_name}, {index}, {rank}, {user} and the keys of "
+               "labels; '' for none. Otherwise {job}/node{index} for files of a Slurm job, "
+               "{node} for others."});
+  options->Add(&values->labels,
+               {.name = "label",
+                .section = "Names of runs",
+                .value = "KEY=VALUE",
+                .help = "A fact of your own, for {KEY} in --namespace; also told to the collector. "
+                        "May be given several times."});
+}
+
+void DeclareBehaviour(AgentOptionValues* values, Options* options) {
+  options->Add(&values->once,
+               {.name = "once",
+                .section = "Behaviour",
+                .help = "End when everything that is there at the start is safe at the collector.",
+                .commands = {"run"},
+                .flag_only = true});
+  options->Add(&values->json, {.name = "json",
+                               .section = "Behaviour",
+                               .help = "Answer in JSON.",
+                               .commands = {"plan", "check", "drain", "status"},
+                               .flag_only = true});
+  options->Add(&values->connect_timeout,
+               {.name = "connect-timeout",
+                .section = "Behaviour",
+                .help = "How long --once, drain, status and plan try to reach the collector before "
+                        "they fail. run without --once tries for ever.",
+                .min = "100ms",
+                .max = "1d"});
+  options->Add(&values->drain_timeout,
+               {.name = "drain-timeout",
+                .section = "Behaviour",
+                .help = "How long to go on delivering after SIGTERM or after the end of COMMAND; "
+                        "what is left then is printed and stays where it is. drain waits without "
+                        "end unless this is given.",
+                .min = "0",
+                .max = "7d"});
+  options->Add(&values->open_files_max,
+               {.name = "open-files-max",
+                .section = "Behaviour",
+                .help = "Event files open at once; more are followed all the same, by turns.",
+                .min = "1",
+                .max = "1000000"});
+  options->AddBytes(&values->chunk_bytes_max,
+                    {.name = "chunk-bytes-max",
+                     .section = "Behaviour",
+                     .help = "Bytes of one message. More saves work per message, less lets other "
+                             "files pass a big one sooner.",
+                     .min = "4KiB",
+                     .max = "4MiB"});
+  options->Add(&values->guest,
+               {.name = "guest",
+                .section = "Behaviour",
+                .help = "Run behind the training: nice 10 and idle I/O class. Not passed on to "
+                        "COMMAND.",
+                .needs_value = true});
+}
+
+void DeclareObservation(AgentOptionValues* values, Options* options) {
+  options->Add(&values->admin_port,
+               {.name = "admin-port",
+                .section = "Observation",
+                .value = "PORT",
+                .help = "Serve /healthz, /readyz and /metrics on this port; 0 takes any free one. "
+                        "No port is opened otherwise.",
+                .min = "0",
+                .max = "65535",
+                .commands = {"run"}});
+  options->Add(&values->admin_host,
+               {.name = "admin-host",
+                .section = "Observation",
+                .value = "HOST",
+                .help = "Where --admin-port listens; 0.0.0.0 for every interface.",
+                .commands = {"run"}});
+  options->Add(&values->log_level, {.name = "log-level",
+                                    .section = "Observation",
+                                    .value = "LEVEL",
+                                    .help = "What is logged to standard error.",
+                                    .choices = {"debug", "info", "warn", "error"}});
+}
+
+}  // namespace
+
+void DeclareAgentOptions(AgentOptionValues* values, Options* options) {
+  DeclareDelivery(values, options);
+  DeclareNames(values, options);
+  DeclareBehaviour(values, options);
+  DeclareObservation(values, options);
+}
+
+}  // namespace tributary::agent

@@ -1,0 +1,209 @@
+// tributary-agent: flags, wiring, signals. The only file of the agent that builds real clocks,
+// files and channels.
+#include <malloc.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/admin_server.h"
+#include "agent/commands/check.h"
+#include "agent/commands/drain.h"
+#include "agent/commands/mark.h"
+#include "agent/commands/plan.h"
+#include "agent/commands/run.h"
+#include "agent/commands/status.h"
+#include "agent/config.h"
+#include "agent/grpc_describe.h"
+#include "agent/grpc_transport.h"
+#include "agent/guest.h"
+#include "common/atomic_file.h"
+#include "common/status_macros.h"
+
+namespace tributary::agent {
+namespace {
+
+constexpr uint64_t kConfigBytesMax = 1u << 20;
+
+std::optional<std::string> Getenv(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return std::string(value);
+}
+
+std::string HostName() {
+  char name[256] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
+}
+
+std::string WorkingDirectory() {
+  char* const path = getcwd(nullptr, 0);
+  std::string directory = path == nullptr ? "/" : path;
+  std::free(path);
+  return directory;
+}
+
+// Looks each user up once: the lookup may be a network round trip. Used by one thread.
+class UserNames {
+ public:
+  std::string operator()(uint32_t uid) {
+    const auto known = names_.find(uid);
+    if (known != names_.end()) return known->second;
+    passwd entry = {};
+    passwd* found = nullptr;
+    std::vector<char> buffer(16 << 10);
+    const int error = getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found);
+    const std::string name = error == 0 && found != nullptr ? found->pw_name : absl::StrCat(uid);
+    return names_.emplace(uid, name).first->second;
+  }
+
+ private:
+  std::map<uint32_t, std::string> names_;
+};
+
+GrpcTransportOptions TransportOptions(const AgentConfig& config) {
+  return {.address = config.collector, .use_proxy = config.values.use_proxy};
+}
+
+World RealWorld(Logger* log, Random* random, ProcessSignals* signals) {
+  World world;
+  world.files = RealFileSystem();
+  world.clock = RealClock();
+  world.random = random;
+  world.log = log;
+  world.signals = signals;
+  world.environment = Getenv;
+  world.out = &std::cout;
+  world.err = &std::cerr;
+  world.err_is_terminal = isatty(STDERR_FILENO) == 1;
+  world.host_name = HostName();
+  world.pid = getpid();
+  world.version = TRIBUTARY_VERSION;
+  world.user_name = UserNames();
+  world.make_notifier = MakeInotifyNotifier;
+  world.make_transport = [](const AgentConfig& config, TaskQueue* queue) {
+    return MakeGrpcTransport(TransportOptions(config), queue);
+  };
+  world.describe = [](const AgentConfig& config, const ingest::v1::DescribeNodeRequest& request,
+                      absl::Duration timeout) {
+    return DescribeNode(TransportOptions(config), request, timeout);
+  };
+  world.start_admin = [](const AgentConfig& config, AdminBoard* board) {
+    return StartAdminServer(config.values.admin_host,
+                            static_cast<uint16_t>(*config.values.admin_port), board);
+  };
+  world.become_guest = BecomeGuest;
+  return world;
+}
+
+// What the arguments and everything else say.
+struct Parsed {
+  CommandLine line;
+  AgentConfig config;
+};
+
+absl::StatusOr<Parsed> Parse(const std::vector<std::string>& arguments, AgentOptionValues* values,
+                             Options* options) {
+  Parsed parsed;
+  ASSIGN_OR_RETURN(
+      parsed.line,
+      options->Parse(
+          {.arguments = arguments, .environment = Getenv, .read_file = [](const std::string& path) {
+             return ReadWholeFile(RealFileSystem(), path, kConfigBytesMax);
+           }}));
+  if (parsed.line.help || parsed.line.version) return parsed;
+  const Command command = CommandNamed(parsed.line.command);
+  if (!parsed.line.rest.empty() && command != Command::kRun) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("-- COMMAND belongs to run, not to ", parsed.line.command));
+  }
+  ASSIGN_OR_RETURN(parsed.config, CheckAgentConfig(*values, options->EffectiveValues(), command,
+                                                   WorkingDirectory(), RealFileSystem()));
+  return parsed;
+}
+
+int Dispatch(const Parsed& parsed, const Options& options, const World& world,
+             ChildProcess* child) {
+  switch (CommandNamed(parsed.line.command)) {
+    case Command::kRun:
+      return RunCommand(parsed.config, world, child).Run();
+    case Command::kPlan:
+      return PlanCommand(parsed.config, world);
+    case Command::kCheck:
+      return CheckCommand(parsed.config, options.EffectiveValues(), world);
+    case Command::kDrain:
+      return DrainCommand(parsed.config, world);
+    case Command::kStatus:
+      return StatusCommand(parsed.config, world);
+    case Command::kMark:
+      return MarkCommand(parsed.line.arguments, world);
+  }
+  return kExitUsage;
+}
+
+// The words after "--", whatever stands before: a command must run even if the rest is nonsense.
+std::vector<std::string> CommandOf(const std::vector<std::string>& arguments) {
+  const auto separator = std::find(arguments.begin(), arguments.end(), "--");
+  if (separator == arguments.end()) return {};
+  return {separator + 1, arguments.end()};
+}
+
+int Main(const std::vector<std::string>& arguments) {
+  // A guest's memory is small: many arenas would hold what few threads gave back.
+  mallopt(M_ARENA_MAX, 2);
+  ProcessSignals signals;
+  AgentOptionValues values;
+  Options options(AgentProgram());
+  DeclareAgentOptions(&values, &options);
+  const absl::StatusOr<Parsed> parsed = Parse(arguments, &values, &options);
+
+  if (parsed.ok() && parsed->line.help) {
+    const auto named = std::find(arguments.begin(), arguments.end(), parsed->line.command);
+    std::cout << options.HelpText(named == arguments.end() ? "" : parsed->line.command);
+    return kExitGood;
+  }
+  if (parsed.ok() && parsed->line.version) {
+    std::cout << "tributary-agent " << TRIBUTARY_VERSION << "\n";
+    return kExitGood;
+  }
+
+  // The command starts before anything of ours can fail or cost it a priority.
+  std::unique_ptr<ChildProcess> child;
+  if (const std::vector<std::string> command = CommandOf(arguments);
+      !command.empty() && (!parsed.ok() || parsed->line.command == "run")) {
+    absl::StatusOr<std::unique_ptr<ChildProcess>> started = signals.Start(command);
+    if (!started.ok()) {
+      std::cerr << "tributary-agent: " << started.status().message() << "\n";
+      // As a shell does.
+      return absl::IsNotFound(started.status()) ? 127 : 126;
+    }
+    child = *std::move(started);
+  }
+
+  const absl::StatusOr<LogLevel> level = ParseLogLevel(values.log_level);
+  const std::unique_ptr<Logger> log =
+      MakeStderrLogger({.level = level.value_or(LogLevel::kInfo)}, RealClock());
+  SystemRandom random;
+  const World world = RealWorld(log.get(), &random, &signals);
+  if (!parsed.ok()) {
+    PrintError(world, parsed.status().message());
+    if (child == nullptr) return kExitUsage;
+    PrintError(world, "the command runs all the same, without delivery");
+    return WaitForChild(child.get(), world);
+  }
+  const int code = Dispatch(*parsed, options, world, child.get());
+  std::cout.flush();
+  return code;
+}
+
+}  // namespace
+}  // namespace tributary::agent
+
+int main(int argc, char** argv) {
+  return tributary::agent::Main(std::vector<std::string>(argv + 1, argv + argc));
+}
