@@ -84,7 +84,7 @@ std::string EscapeComponent(absl::string_view name) {
     const size_t length = Utf8Length(name, at);
     const absl::string_view sequence = name.substr(at, length == 0 ? 1 : length);
     if (length > 0 && IsPlain(sequence)) {
-      escaped.append(sequence);
+      escaped.append(sequence.data(), sequence.size());
     } else {
       AppendEscaped(sequence, &escaped);
     }

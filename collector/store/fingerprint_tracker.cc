@@ -39,12 +39,13 @@ void FingerprintTracker::Append(absl::string_view bytes) {
   }
   offset_ += bytes.size();
   if (bytes.size() >= kTailCheckBytes) {
-    tail_.assign(bytes.substr(bytes.size() - kTailCheckBytes));
+    bytes.remove_prefix(bytes.size() - kTailCheckBytes);
+    tail_.assign(bytes.data(), bytes.size());
     return;
   }
   const size_t sum = tail_.size() + bytes.size();
   if (sum > kTailCheckBytes) tail_.erase(0, sum - kTailCheckBytes);
-  tail_.append(bytes);
+  tail_.append(bytes.data(), bytes.size());
 }
 
 Fingerprint FingerprintTracker::Get() const { return {offset_, Crc32c(tail_), head_crc_}; }
