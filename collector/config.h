@@ -1,71 +1,67 @@
-// What tributary-collector can be told: TensorBoard's flags by their own names, and ours.
+// What the collector can be told: TensorBoard's flags and our own, checked.
 #ifndef TRIBUTARY_COLLECTOR_CONFIG_H_
 #define TRIBUTARY_COLLECTOR_CONFIG_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/config.h"
-#include "common/file.h"
 #include "common/log.h"
 
 namespace tributary {
 
-// One --logdir: the prefix of its runs (may be empty) and the directory.
-struct LogdirOption {
+// A directory that is served in place. `name` is empty for one without a name.
+struct LocalLogdir {
   std::string name;
   std::string path;
-  friend bool operator==(const LogdirOption&, const LogdirOption&) = default;
+  friend bool operator==(const LocalLogdir&, const LocalLogdir&) = default;
 };
 
-// As the options give them; the checked forms come from the functions below.
 struct CollectorConfig {
-  std::vector<std::string> logdir;
-  std::optional<std::string> logdir_spec;
+  enum class Command { kServe, kInspect, kHelp, kVersion };
+  Command command = Command::kServe;
+  // Text of --help, for kHelp.
+  std::string help;
+
+  std::vector<LocalLogdir> logdirs;
+  std::string data_dir;  // empty: no store
+  bool json = false;     // inspect
+
   std::string host = "localhost";
-  bool bind_all = false;
-  std::optional<int64_t> port;
+  bool all_interfaces = false;
+  // Bound to what this machine alone can reach.
+  bool on_loopback = true;
+  std::optional<uint16_t> port;  // nullopt: TensorBoard's search, or the one the store remembers
   std::string port_file;
-  std::string path_prefix;
+
+  std::string path_prefix;  // "/tb", or empty
   std::string window_title;
-  std::string samples_per_plugin;
+  std::map<std::string, uint64_t> samples_per_plugin;
   bool purge_orphaned_data = true;
-  std::string webfiles;
-  int64_t load_threads = 2;
-  bool plaintext = false;
-  bool no_auth = false;
-  bool json = false;
-  std::string log_level = "info";
-  // Flags of TensorBoard that are taken and have no effect here, as given.
-  std::map<std::string, std::vector<std::string>> without_effect;
+  std::string webfiles;  // empty: beside the program
+
+  uint64_t ingest_memory_bytes = 256u << 20;
+  std::optional<uint64_t> data_free_min_bytes;
+  int shards = 0;        // 0: by the number of cores
+  int http_threads = 0;  // 0: by the number of cores
+  LogLevel log_level = LogLevel::kInfo;
+
+  // One line each: flags of TensorBoard that were given and have no effect here.
+  std::vector<std::string> notes;
 };
 
-// Declares every option of the program; `config` must outlive the result.
-std::unique_ptr<Options> DeclareCollectorOptions(CollectorConfig* config);
+// The commented reference configuration.
+std::string CollectorReferenceYaml();
 
-// "NAME=PATH" or "PATH". A NAME has no '/'; if the whole text is an existing directory it is a
-// PATH. InvalidArgument for an empty path.
-absl::StatusOr<LogdirOption> ParseLogdir(const std::string& text, FileSystem* files);
-
-// All logdirs of --logdir and --logdir_spec ("a:/x,b:/y" is a=/x and b=/y). InvalidArgument if two
-// have one name.
-absl::StatusOr<std::vector<LogdirOption>> Logdirs(const CollectorConfig& config, FileSystem* files);
-
-// "scalars=1000,images=0": points of each plugin in one answer, 0 for all.
-absl::StatusOr<std::map<std::string, uint64_t>> ParseSamplesPerPlugin(const std::string& text);
-
-// What no single option can tell: off loopback only with --plaintext and --no-auth, a port in
-// range, something to serve. InvalidArgument with one line for people.
-absl::Status CheckCollectorConfig(const CollectorConfig& config);
-
-// One line for each flag that is taken for TensorBoard's sake and has no effect.
-std::vector<std::string> WithoutEffectLines(const CollectorConfig& config);
+// `is_directory` tells whether a path is one now: "a=b" may be a directory of that name.
+// InvalidArgument with one line for people: the program ends with exit code 2.
+absl::StatusOr<CollectorConfig> ParseCollectorConfig(
+    const OptionSources& sources, const std::function<bool(const std::string&)>& is_directory);
 
 }  // namespace tributary
 

@@ -1,141 +1,355 @@
 #include "collector/server.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "collector/index/index.h"
+#include "collector/ingest/change_waker.h"
+#include "collector/ingest/grpc_service.h"
+#include "collector/ingest/ingest.h"
+#include "collector/ingest/local_source.h"
+#include "collector/port_choice.h"
+#include "collector/registry/cluster_board.h"
+#include "collector/registry/sqlite_registry.h"
+#include "collector/serve/http_api.h"
+#include "collector/store/store.h"
 #include "common/atomic_file.h"
+#include "common/http/http_server.h"
+#include "common/mutex.h"
 #include "common/status_macros.h"
+#include "common/task_queue.h"
 
 namespace tributary {
 namespace {
 
-// TensorBoard's ports: the first free one of so many.
-constexpr uint16_t kFirstPort = 6006;
-constexpr uint16_t kPorts = 100;
-constexpr absl::Duration kAnswerGrace = absl::Seconds(5);
+// How long what is under way may take when the collector stops.
+constexpr absl::Duration kDrainGrace = absl::Seconds(10);
+constexpr absl::Duration kCallGrace = absl::Seconds(2);
 
-serve::HttpApi::Options ApiOptions(const Server::Options& options) {
-  std::vector<std::string> paths;
-  for (const LogdirOption& logdir : options.logdirs) paths.push_back(logdir.path);
-  serve::HttpApi::Options api;
-  api.path_prefix = options.config.path_prefix;
-  api.webfiles = options.webfiles;
-  api.window_title = options.config.window_title;
-  api.data_location = absl::StrJoin(paths, ",");
-  for (const auto& [plugin, count] : options.samples_per_plugin) {
-    api.samples_per_plugin[plugin] = count;
+int ThreadsOrCores(int wanted) {
+  if (wanted > 0) return wanted;
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 8);
+}
+
+// A latch that can be waited for with a limit.
+class Done {
+ public:
+  void Set() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    set_ = true;
+    changed_.SignalAll();
   }
-  return api;
+  void Wait() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    while (!set_) changed_.Wait(&mu_);
+  }
+  // False if `limit` passed before.
+  bool WaitFor(Clock* clock, absl::Duration limit) ABSL_LOCKS_EXCLUDED(mu_) {
+    const absl::Duration deadline = clock->Monotonic() + limit;
+    MutexLock lock(&mu_);
+    while (!set_) {
+      const absl::Duration left = deadline - clock->Monotonic();
+      if (left <= absl::ZeroDuration()) return false;
+      changed_.WaitFor(&mu_, left);
+    }
+    return true;
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  bool set_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+std::string HostName() {
+  char name[256] = {};
+  if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0') return "localhost";
+  return name;
 }
 
 }  // namespace
 
-Server::Server(const Options& options, const Dependencies& dependencies)
-    : options_(options),
-      dependencies_(dependencies),
-      index_(Index::Make({.purge_orphaned_data = options.config.purge_orphaned_data})) {
-  metrics_.AddProcessMetrics(options.version, dependencies.clock->Wall());
-  serve::HttpApi::Dependencies api;
-  api.index = index_.get();
-  api.cluster = &cluster_;
-  api.clock = dependencies.clock;
-  api.files = dependencies.files;
-  api.start_nonce = dependencies.random->Next();
-  api.health.ready = [this] { return Ready(); };
-  api.health.metrics = [this] { return metrics_.Text(); };
-  notifier_ = MakeInotifyNotifier();
-  follow_ = std::make_unique<ThreadTaskQueue>("follow", dependencies.clock);
-  LocalSource::Options source;
-  for (const LogdirOption& logdir : options.logdirs) {
-    source.logdirs.push_back({logdir.name, logdir.path});
+std::string CollectorVersion() { return TRIBUTARY_VERSION; }
+
+// In the order in which they are made; destroyed in the opposite one, after Stop.
+struct Server::Parts {
+  Parts(const CollectorConfig& config_in, const Dependencies& dependencies)
+      : config(config_in), deps(dependencies), ingest_metrics(dependencies.metrics) {}
+
+  absl::Status OpenStore();
+  absl::Status Listen();
+  void MakeIngest();
+  void StartLocal();
+  void StartHttp();
+  absl::Status Remember();
+  absl::Status Ready() const;
+  std::string DataLocation() const;
+
+  const CollectorConfig config;
+  const Dependencies deps;
+  uint64_t start_nonce = 0;
+  ClusterBoard board;
+  IngestMetrics ingest_metrics;
+  std::unique_ptr<Index> index;
+  std::unique_ptr<SqliteRegistry> registry;
+  std::unique_ptr<Store> store;
+  std::optional<uint16_t> remembered_port;
+
+  std::unique_ptr<Ingest> ingest;
+  std::vector<std::unique_ptr<ThreadTaskQueue>> shard_queues;
+  std::unique_ptr<ThreadTaskQueue> commit_queue;
+  std::unique_ptr<ThreadTaskQueue> session_queue;
+
+  std::unique_ptr<ChangeNotifier> notifier;
+  std::unique_ptr<LocalSource> local;
+  std::vector<std::unique_ptr<ThreadTaskQueue>> load_queues;
+  std::unique_ptr<ThreadTaskQueue> follow_queue;
+  std::unique_ptr<ChangeWaker> waker;
+
+  std::unique_ptr<serve::HttpApi> api;
+  std::unique_ptr<http::HttpServer> http;
+  std::unique_ptr<GrpcServer> grpc;
+  std::unique_ptr<http::PortMux> mux;
+  bool stopped = false;
+};
+
+absl::Status Server::Parts::OpenStore() {
+  RETURN_IF_ERROR(deps.files->MakeDirectories(config.data_dir));
+  ASSIGN_OR_RETURN(registry, SqliteRegistry::Open(config.data_dir));
+  Store::Options options;
+  options.data_dir = config.data_dir;
+  options.shards = ThreadsOrCores(config.shards);
+  if (config.data_free_min_bytes.has_value()) {
+    options.data_free_min_bytes = static_cast<int64_t>(*config.data_free_min_bytes);
   }
-  std::vector<TaskQueue*> loaders;
-  for (int64_t i = 0; i < options.config.load_threads; ++i) {
-    loaders_.push_back(
-        std::make_unique<ThreadTaskQueue>(absl::StrCat("load-", i), dependencies.clock));
-    loaders.push_back(loaders_.back().get());
+  ASSIGN_OR_RETURN(store,
+                   Store::Open(options, {deps.files, deps.clock, deps.random, registry.get()}));
+  ASSIGN_OR_RETURN(const std::optional<std::string> port, store->GetSetting("port"));
+  int number = 0;
+  if (port.has_value() && absl::SimpleAtoi(*port, &number) && number > 0 && number <= 65535) {
+    remembered_port = static_cast<uint16_t>(number);
   }
-  source_ =
-      std::make_unique<LocalSource>(source, LocalSource::Dependencies{.files = dependencies.files,
-                                                                      .clock = dependencies.clock,
-                                                                      .notifier = notifier_.get(),
-                                                                      .index = index_.get(),
-                                                                      .log = dependencies.log,
-                                                                      .follow = follow_.get(),
-                                                                      .loaders = loaders});
-  api_ = std::make_unique<serve::HttpApi>(ApiOptions(options), api);
+  return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
+void Server::Parts::MakeIngest() {
+  session_queue = std::make_unique<ThreadTaskQueue>("session", deps.clock);
+  commit_queue = std::make_unique<ThreadTaskQueue>("commit", deps.clock);
+  const int shards = ThreadsOrCores(config.shards);
+  std::vector<TaskQueue*> shard_pointers;
+  for (int i = 0; i < shards; ++i) {
+    shard_queues.push_back(std::make_unique<ThreadTaskQueue>(
+        absl::StrCat("shard-", i < 10 ? "0" : "", i), deps.clock));
+    shard_pointers.push_back(shard_queues.back().get());
+  }
+  Ingest::Options options;
+  options.credit.pool_bytes = config.ingest_memory_bytes;
+  options.start_nonce = absl::StrCat(absl::Hex(start_nonce, absl::kZeroPad16));
+  options.collector_version = CollectorVersion();
+  Ingest::Dependencies dependencies;
+  dependencies.store = store.get();
+  dependencies.index = index.get();
+  dependencies.files = deps.files;
+  dependencies.clock = deps.clock;
+  dependencies.board = &board;
+  dependencies.metrics = &ingest_metrics;
+  dependencies.log = deps.log;
+  dependencies.session = session_queue.get();
+  dependencies.commit = commit_queue.get();
+  dependencies.shards = std::move(shard_pointers);
+  dependencies.on_fatal = [this](const absl::Status& status) {
+    deps.log->Error("the registry cannot be trusted any more; ending to recover at the next start",
+                    {{"error", status}});
+    deps.on_fatal();
+  };
+  ingest = std::make_unique<Ingest>(options, dependencies);
+}
+
+void Server::Parts::StartLocal() {
+  notifier = MakeInotifyNotifier();
+  follow_queue = std::make_unique<ThreadTaskQueue>("follow", deps.clock);
+  std::vector<TaskQueue*> loaders;
+  for (int i = 0; i < ThreadsOrCores(0); ++i) {
+    load_queues.push_back(std::make_unique<ThreadTaskQueue>(absl::StrCat("load-0", i), deps.clock));
+    loaders.push_back(load_queues.back().get());
+  }
+  LocalSource::Options options;
+  for (const LocalLogdir& logdir : config.logdirs) {
+    options.logdirs.push_back({logdir.name, logdir.path});
+  }
+  LocalSource::Dependencies dependencies;
+  dependencies.files = deps.files;
+  dependencies.clock = deps.clock;
+  dependencies.notifier = notifier.get();
+  dependencies.index = index.get();
+  dependencies.log = deps.log;
+  dependencies.follow = follow_queue.get();
+  dependencies.loaders = std::move(loaders);
+  local = std::make_unique<LocalSource>(options, dependencies);
+  local->Start();
+  // Armed again when the follow queue has read what the notifier had.
+  waker = std::make_unique<ChangeWaker>(notifier == nullptr ? -1 : notifier->descriptor(),
+                                        [this] { local->Wake([this] { waker->Arm(); }); });
+}
+
+absl::Status Server::Parts::Ready() const {
+  if (ingest != nullptr) {
+    if (const int64_t loading = ingest->streams_loading(); loading > 0) {
+      return absl::UnavailableError(absl::StrCat("loading: ", loading, " streams of the store"));
+    }
+  }
+  if (local != nullptr) {
+    const LocalSource::State state = local->state();
+    if (!state.loaded) {
+      return absl::UnavailableError(absl::StrCat("loading: ", state.bytes_done, " of ",
+                                                 state.bytes_total, " bytes of local files"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string Server::Parts::DataLocation() const {
+  std::vector<std::string> places;
+  for (const LocalLogdir& logdir : config.logdirs) {
+    places.push_back(logdir.name.empty() ? logdir.path
+                                         : absl::StrCat(logdir.name, "=", logdir.path));
+  }
+  if (!config.data_dir.empty()) places.push_back(JoinPath(config.data_dir, "logdir"));
+  return absl::StrJoin(places, ", ");
+}
+
+void Server::Parts::StartHttp() {
+  serve::HttpApi::Options options;
+  options.path_prefix = config.path_prefix;
+  options.webfiles = config.webfiles;
+  options.window_title = config.window_title;
+  options.data_location = DataLocation();
+  options.samples_per_plugin = config.samples_per_plugin;
+  serve::HttpApi::Dependencies dependencies;
+  dependencies.index = index.get();
+  dependencies.cluster = &board;
+  dependencies.clock = deps.clock;
+  dependencies.files = deps.files;
+  dependencies.start_nonce = start_nonce;
+  dependencies.health.ready = [this] { return Ready(); };
+  dependencies.health.metrics = [this] { return deps.metrics->Text(); };
+  api = std::make_unique<serve::HttpApi>(options, dependencies);
+  if (!api->webfiles_status().ok()) {
+    deps.log->Warn("TensorBoard's page is not served; everything else is",
+                   {{"webfiles", config.webfiles}, {"reason", api->webfiles_status()}});
+  }
+  http::HttpServer::Options http_options;
+  http_options.threads = ThreadsOrCores(config.http_threads);
+  http = std::make_unique<http::HttpServer>(
+      http_options, [this](const http::Request& request) { return api->Handle(request); });
+}
+
+absl::Status Server::Parts::Listen() {
+  return ChoosePort({config.port, remembered_port}, [this](uint16_t port) {
+    http::PortMux::Options options;
+    options.host = config.host;
+    options.port = port;
+    options.all_interfaces = config.all_interfaces;
+    auto listening = http::PortMux::Listen(
+        options, [this](int socket) { grpc->Adopt(socket); },
+        [this](int socket) { http->Adopt(socket); });
+    if (!listening.ok()) return listening.status();
+    mux = *std::move(listening);
+    return absl::OkStatus();
+  });
+}
+
+// The port of a store is that of its first start, or the last one that was asked for by number.
+absl::Status Server::Parts::Remember() {
+  if (store == nullptr || config.port == 0 || remembered_port == mux->port()) {
+    return absl::OkStatus();
+  }
+  absl::Status status;
+  Done done;
+  commit_queue->Post([&] {
+    status = store->PutSetting("port", absl::StrCat(mux->port()));
+    done.Set();
+  });
+  done.Wait();
+  return status;
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Server::~Server() { Stop(); }
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const CollectorConfig& config,
                                                       const Dependencies& dependencies) {
-  std::unique_ptr<Server> server(new Server(options, dependencies));
-  RETURN_IF_ERROR(server->Listen());
-  server->StartLoading();
+  auto server = std::unique_ptr<Server>(new Server(std::make_unique<Parts>(config, dependencies)));
+  Parts* const parts = server->parts_.get();
+  parts->start_nonce = dependencies.random->Next();
+  parts->index = Index::Make({config.purge_orphaned_data});
+  if (!config.data_dir.empty()) RETURN_IF_ERROR(parts->OpenStore());
+  parts->StartHttp();
+  if (parts->store != nullptr) parts->MakeIngest();
+  ASSIGN_OR_RETURN(parts->grpc, GrpcServer::Start({}, parts->ingest.get()));
+  // Before the first socket comes in: from here on the store belongs to the queues.
+  if (parts->ingest != nullptr) parts->ingest->Start();
+  RETURN_IF_ERROR(parts->Listen());
+  RETURN_IF_ERROR(parts->Remember());
+  if (!config.logdirs.empty()) parts->StartLocal();
+  if (!config.port_file.empty()) {
+    RETURN_IF_ERROR(WriteFileAtomically(dependencies.files, config.port_file,
+                                        absl::StrCat(parts->mux->port(), "\n")));
+  }
   return server;
 }
 
-absl::Status Server::Listen() {
-  http_ = std::make_unique<http::HttpServer>(
-      http::HttpServer::Options{},
-      [this](const http::Request& request) { return api_->Handle(request); });
-  const auto on_http = [this](int socket) { http_->Adopt(socket); };
-  http::PortMux::Options listen;
-  listen.host = options_.config.host;
-  listen.all_interfaces = options_.config.bind_all;
-  const bool exact = options_.config.port.has_value();
-  const int tries = exact ? 1 : kPorts;
-  absl::Status last;
-  for (int i = 0; i < tries; ++i) {
-    listen.port = exact ? static_cast<uint16_t>(*options_.config.port)
-                        : static_cast<uint16_t>(kFirstPort + i);
-    absl::StatusOr<std::unique_ptr<http::PortMux>> mux =
-        http::PortMux::Listen(listen, nullptr, on_http);
-    if (mux.ok()) {
-      mux_ = *std::move(mux);
-      break;
-    }
-    last = mux.status();
-    if (!absl::IsAlreadyExists(last)) return last;
-  }
-  if (mux_ == nullptr) return last;
-  if (options_.config.port_file.empty()) return absl::OkStatus();
-  return WriteFileAtomically(dependencies_.files, options_.config.port_file,
-                             absl::StrCat(mux_->port(), "\n"));
-}
-
-void Server::StartLoading() {
-  source_->Start();
-  watch_ = std::make_unique<DescriptorWatch>("notify", notifier_->descriptor(),
-                                             [this] { source_->Wake(); });
-}
-
-absl::Status Server::Ready() const {
-  const LocalSource::State state = source_->state();
-  if (state.loaded) return absl::OkStatus();
-  return absl::UnavailableError(
-      absl::StrCat("loading: ", state.bytes_done, " of ", state.bytes_total, " bytes"));
-}
+uint16_t Server::port() const { return parts_->mux->port(); }
 
 std::string Server::url() const {
-  std::string host = options_.config.bind_all ? "localhost" : options_.config.host;
-  if (host.find(':') != std::string::npos) host = absl::StrCat("[", host, "]");
-  std::string prefix = options_.config.path_prefix;
-  while (!prefix.empty() && prefix.back() == '/') prefix.pop_back();
-  return absl::StrCat("http://", host, ":", port(), prefix, "/");
+  const CollectorConfig& config = parts_->config;
+  std::string host = config.host;
+  if (config.all_interfaces || host == "0.0.0.0" || host == "::") host = HostName();
+  if (absl::StrContains(host, ':') && !absl::StartsWith(host, "[")) {
+    host = absl::StrCat("[", host, "]");
+  }
+  return absl::StrCat("http://", host, ":", port(), config.path_prefix, "/");
+}
+
+std::string Server::join_command() const {
+  const Parts& parts = *parts_;
+  if (parts.store == nullptr) return "";
+  const bool everywhere =
+      parts.config.all_interfaces || parts.config.host == "0.0.0.0" || parts.config.host == "::";
+  const std::string host = everywhere ? HostName() : parts.config.host;
+  return absl::StrCat("tributary-agent --collector ", host, ":", port(), " --store ",
+                      parts.store->store_id(), parts.config.on_loopback ? "" : " --plaintext",
+                      " --logdir LOGDIR");
 }
 
 void Server::Stop() {
-  if (stopped_) return;
-  stopped_ = true;
-  if (mux_ != nullptr) mux_->Stop();
-  if (http_ != nullptr) http_->Stop(kAnswerGrace);
-  watch_.reset();
-  // The loaders post to `follow`, which posts to them: what is posted after a stop is dropped.
-  follow_->Stop();
-  for (const std::unique_ptr<ThreadTaskQueue>& loader : loaders_) loader->Stop();
+  Parts* const parts = parts_.get();
+  if (parts->stopped) return;
+  parts->stopped = true;
+  if (parts->mux != nullptr) parts->mux->Stop();
+  if (parts->ingest != nullptr) {
+    auto done = std::make_shared<Done>();
+    parts->ingest->Stop("the collector stops", [done] { done->Set(); });
+    if (!done->WaitFor(parts->deps.clock, kDrainGrace)) {
+      parts->deps.log->Warn("the store was slow; agents send again what is not durable", {});
+    }
+  }
+  if (parts->grpc != nullptr) parts->grpc->Stop(kCallGrace);
+  if (parts->http != nullptr) parts->http->Stop(kCallGrace);
+  parts->waker.reset();
+  if (parts->follow_queue != nullptr) parts->follow_queue->Stop();
+  for (auto& queue : parts->load_queues) queue->Stop();
+  if (parts->session_queue != nullptr) parts->session_queue->Stop();
+  for (auto& queue : parts->shard_queues) queue->Stop();
+  if (parts->commit_queue != nullptr) parts->commit_queue->Stop();
 }
-
-Server::~Server() { Stop(); }
 
 }  // namespace tributary

@@ -1,9 +1,13 @@
-// Everything of a running collector, and the order in which it starts and stops.
+// The running collector: everything wired together, started and stopped in a written order.
+//
+//   starts: registry and store (recovery) -> port -> ingest, local directories, HTTP, gRPC
+//   stops:  the port -> sessions say goodbye, what was received becomes durable -> gRPC -> HTTP
+//           -> local directories -> session, shard and commit queues -> store and registry
 #ifndef TRIBUTARY_COLLECTOR_SERVER_H_
 #define TRIBUTARY_COLLECTOR_SERVER_H_
 
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,76 +15,54 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "collector/config.h"
-#include "collector/index/index.h"
-#include "collector/ingest/local_source.h"
-#include "collector/registry/cluster_board.h"
-#include "collector/serve/http_api.h"
 #include "common/clock.h"
-#include "common/descriptor_watch.h"
 #include "common/file.h"
-#include "common/http/http_server.h"
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/random.h"
-#include "common/task_queue.h"
 
 namespace tributary {
 
-// Built and stopped by main's thread. Threads: accept, http-NN, follow, load-NN, notify.
+// Owned by main, used by its thread.
 class Server {
  public:
-  struct Options {
-    std::vector<LogdirOption> logdirs;
-    CollectorConfig config;
-    std::map<std::string, uint64_t> samples_per_plugin;
-    std::string webfiles;  // empty: none was found
-    std::string version;
-  };
+  // All outlive the server.
   struct Dependencies {
-    FileSystem* files;
     Clock* clock;
-    Random* random;
+    FileSystem* files;
     Logger* log;
+    MetricsRegistry* metrics;
+    Random* random;
+    // The store can no longer be trusted: the process must end with exit code 1 and recover when it
+    // starts again. Called on any thread.
+    std::function<void()> on_fatal;
   };
 
-  // Listens, then begins to load; serves meanwhile. AlreadyExists if the port is taken (or all of
-  // 6006 to 6105 are), the message names the holder where the system tells. The port file's errors.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options,
+  // Listens, and begins to load; /readyz tells when all is there. Errors are one line for people:
+  // AlreadyExists for a port that is taken, FailedPrecondition for a data directory that another
+  // collector has open, otherwise those of the store and of the system.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const CollectorConfig& config,
                                                        const Dependencies& dependencies);
   // Stops, if Stop was not called.
   ~Server();
 
-  uint16_t port() const { return mux_->port(); }
-  // What a person opens.
+  uint16_t port() const;
+  // What a person opens in a browser on this machine, or on another one where that is possible.
   std::string url() const;
-  // OK, or why "/" shows a notice instead of the UI.
-  const absl::Status& webfiles_status() const { return api_->webfiles_status(); }
+  // The command that joins a training node; empty without a store.
+  std::string join_command() const;
 
-  // Stops accepting, lets answers under way end, then stops the sources. Once.
+  // Once.
   void Stop();
 
  private:
-  Server(const Options& options, const Dependencies& dependencies);
-  absl::Status Listen();
-  void StartLoading();
-  absl::Status Ready() const;
-
-  const Options options_;
-  const Dependencies dependencies_;
-  MetricsRegistry metrics_;
-  ClusterBoard cluster_;
-  std::unique_ptr<Index> index_;
-  std::unique_ptr<serve::HttpApi> api_;
-  std::unique_ptr<http::HttpServer> http_;
-  std::unique_ptr<http::PortMux> mux_;
-
-  std::unique_ptr<ChangeNotifier> notifier_;
-  std::unique_ptr<ThreadTaskQueue> follow_;
-  std::vector<std::unique_ptr<ThreadTaskQueue>> loaders_;
-  std::unique_ptr<LocalSource> source_;
-  std::unique_ptr<DescriptorWatch> watch_;
-  bool stopped_ = false;
+  struct Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
 };
+
+// The version of this program, "0.1.0".
+std::string CollectorVersion();
 
 }  // namespace tributary
 

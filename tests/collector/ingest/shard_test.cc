@@ -1,0 +1,139 @@
+// The index behind the mirror: after a start, with holes, with files that are not indexed.
+#include <gtest/gtest.h>
+
+#include "tests/collector/ingest/ingest_site.h"
+#include "tests/support/event_file_builder.h"
+
+namespace tributary {
+namespace {
+
+using ingest::v1::CollectorMessage;
+
+std::string ManyPoints(int points) {
+  EventFileBuilder file;
+  file.FileVersion();
+  for (int i = 0; i < points; ++i) file.Scalar("loss", Step(i), static_cast<float>(i));
+  return file.Build();
+}
+
+class ShardTest : public ::testing::Test {
+ protected:
+  explicit ShardTest() : site_(SmallParts()) {}
+  static Ingest::Options SmallParts() {
+    Ingest::Options options;
+    options.shard.catch_up_part_bytes = 1000;
+    return options;
+  }
+  // A stream as recovery leaves it.
+  FakeStream* Recovered(const std::string& path, const std::string& bytes) {
+    StreamRequest request;
+    request.identity = {"node07", "", path};
+    request.run = RunName("node07/run");
+    FakeStream* const stream = site_.store.Add(request).get();
+    stream->bytes_ = bytes;
+    stream->durable_ = bytes.size();
+    stream->Write();
+    return stream;
+  }
+  size_t Points() {
+    Index::ScalarQuery all;
+    all.points_max = 0;
+    const auto points = site_.index->ReadScalars(RunName("node07/run"), Tag("loss"), all);
+    return points.ok() ? points->steps.size() : 0;
+  }
+  IngestSite site_;
+};
+
+TEST_F(ShardTest, Start_IndexesWhatRecoveryKept) {
+  Recovered("run/a.tfevents", ManyPoints(500));
+  site_.Start();
+  EXPECT_EQ(site_.ingest->streams_loading(), 1);
+  site_.Run();
+  EXPECT_EQ(site_.ingest->streams_loading(), 0);
+  EXPECT_EQ(Points(), 500u);
+}
+
+TEST_F(ShardTest, Start_BytesThatArriveMeanwhileAreVisibleWhenTheIndexIsThere) {
+  const std::string file = ManyPoints(500);
+  const std::string kept = file.substr(0, file.size() / 2);
+  Recovered("run/a.tfevents", kept);
+  site_.Start();
+  // The agent is quicker than the index.
+  ScriptedAgent agent(&site_);
+  site_.shards_frozen = true;
+  agent.SayHello();
+  ScriptedAgent::Message open;
+  *open.mutable_open_batch()->add_opens() = ScriptedAgent::OpenOf(1, "run/a.tfevents");
+  agent.Say(std::move(open));
+  // One part of the index, then the offer.
+  while (agent.Last(&CollectorMessage::has_offer_batch) == nullptr) {
+    for (auto& queue : site_.shard_queues) queue->RunOne();
+    site_.Run();
+  }
+  agent.Say(ScriptedAgent::ChunkOf(1, kept.size(), file.substr(kept.size(), 4000)));
+  EXPECT_EQ(agent.Received(1), 0u);
+  site_.shards_frozen = false;
+  site_.Run();
+  EXPECT_EQ(agent.Received(1), kept.size() + 4000);
+  agent.Send(1, kept.size() + 4000, file.substr(kept.size() + 4000, 4000));
+  agent.Send(1, kept.size() + 8000, file.substr(kept.size() + 8000));
+  EXPECT_EQ(Points(), 500u);
+}
+
+TEST_F(ShardTest, Start_AMirrorThatCannotBeReadIsTriedAgain) {
+  Recovered("run/a.tfevents", ManyPoints(10));
+  FakeFileSystem::Fault fault;
+  fault.call = FakeFileSystem::Call::kOpen;
+  fault.status = absl::InternalError("EIO");
+  fault.times = 2;
+  fault.path_contains = "/data/logdir/";
+  site_.files.Inject(fault);
+  site_.Start();
+  site_.Run();
+  EXPECT_EQ(Points(), 0u);
+  EXPECT_EQ(site_.ingest->streams_loading(), 1);
+  site_.Pass(absl::Seconds(3));
+  EXPECT_EQ(Points(), 10u);
+  EXPECT_EQ(site_.ingest->streams_loading(), 0);
+}
+
+TEST_F(ShardTest, ProfilerMarksAreMirroredAndNotIndexed) {
+  site_.Start();
+  ScriptedAgent agent(&site_);
+  agent.Welcomed()->Open(1, "run/events.out.tfevents.1.h.profile-empty");
+  agent.Send(1, 0, ManyPoints(3));
+  EXPECT_GT(agent.Received(1), 0u);
+  EXPECT_EQ(Points(), 0u);
+  EXPECT_TRUE(site_.index->Runs().empty());
+}
+
+TEST_F(ShardTest, ZerosInsideAValueAreNoHole) {
+  site_.Start();
+  ScriptedAgent agent(&site_);
+  agent.Welcomed()->Open(1, "run/a.tfevents");
+  EventFileBuilder file;
+  file.FileVersion().Text("zeros", Step(1), std::string(3000, '\0')).Scalar("loss", Step(1), 1.0f);
+  const std::string bytes = file.Build();
+  agent.Send(1, 0, bytes.substr(0, 2000));  // ends in zeros
+  site_.Pass(absl::Seconds(3));
+  agent.Send(1, 2000, bytes.substr(2000));
+  site_.Pass(absl::Seconds(10));
+  EXPECT_EQ(Points(), 1u);
+  EXPECT_TRUE(site_.store.Find("node07", "run/a.tfevents")->unfilled_.empty());
+}
+
+TEST_F(ShardTest, Start_KnownHolesAreNotWaitedForAgain) {
+  EventFileBuilder file;
+  file.FileVersion().Scalar("loss", Step(1), 1.0f).Scalar("loss", Step(2), 2.0f);
+  const uint64_t begin = file.record_offsets()[1];
+  const uint64_t length = file.record_offsets()[2] - begin;
+  FakeStream* const stream = Recovered("run/a.tfevents", file.Hole(begin, length).Build());
+  stream->unfilled_.push_back({begin, length});
+  site_.Start();
+  site_.Run();
+  EXPECT_EQ(Points(), 1u);
+  EXPECT_EQ(stream->unfilled_.size(), 1u);
+}
+
+}  // namespace
+}  // namespace tributary
