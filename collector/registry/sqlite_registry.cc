@@ -108,8 +108,8 @@ absl::Status SqliteRegistry::Prepare() {
       "COMMIT",
       "ROLLBACK",
       "SELECT value FROM entries WHERE key = ?1",
-      "INSERT INTO entries (key, value) VALUES (?1, ?2) "
-      "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+      ("INSERT INTO entries (key, value) VALUES (?1, ?2) "
+       "ON CONFLICT (key) DO UPDATE SET value = excluded.value"),
       "DELETE FROM entries WHERE key = ?1",
       "SELECT key, value FROM entries WHERE key >= ?1 AND key < ?2 ORDER BY key",
       "SELECT key, value FROM entries WHERE key >= ?1 ORDER BY key",

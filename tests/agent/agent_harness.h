@@ -23,7 +23,7 @@ class AgentHarness : public ::testing::Test {
   static constexpr char kFile[] = "run/events.out.tfevents.1";
 
  protected:
-  AgentHarness() : files_(&clock_), queue_(&clock_), random_(1), collector_(&queue_, &clock_) {
+  AgentHarness() : files_(&clock_), queue_(&clock_), random_(1), collector_(&queue_) {
     EXPECT_TRUE(files_.MakeDirectories("/logs").ok());
     ingest::v1::Logdir* logdir = options_.hello.add_logdirs();
     logdir->set_path("/logs");

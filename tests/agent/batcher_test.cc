@@ -106,7 +106,7 @@ TEST_F(BatcherTest, Fairness_NobodyStarvesWhateverIsAdded) {
     Build(1000);
   }
   // Twice as much is added as there is room for: in the end all 22 have a backlog and equal parts.
-  for (const uint32_t stream : {1, 2, 10, 29}) {
+  for (const uint32_t stream : {1u, 2u, 10u, 29u}) {
     EXPECT_NEAR(static_cast<double>(sent_[stream]), 300'000.0 / 22, 2000) << stream;
   }
 }

@@ -13,7 +13,7 @@ namespace tributary::agent {
 using ingest::v1::AgentMessage;
 using ingest::v1::CollectorMessage;
 
-FakeCollector::FakeCollector(TaskQueue* queue, Clock* clock) : queue_(queue), clock_(clock) {
+FakeCollector::FakeCollector(TaskQueue* queue) : queue_(queue) {
   limits.set_chunk_bytes_max(1u << 20);
   limits.set_chunk_slices_max(4096);
   limits.set_open_batch_max(1000);

@@ -13,7 +13,6 @@
 
 #include "absl/status/status.h"
 #include "agent/transport.h"
-#include "common/clock.h"
 #include "common/task_queue.h"
 #include "tributary/ingest/v1/ingest.pb.h"
 
@@ -33,7 +32,7 @@ class FakeCollector : public Transport {
     std::vector<std::pair<uint64_t, uint64_t>> unfilled;  // offset, length
   };
 
-  FakeCollector(TaskQueue* queue, Clock* clock);
+  explicit FakeCollector(TaskQueue* queue);
 
   // --- How it behaves; may be changed at any time.
   ingest::v1::Limits limits;
@@ -107,7 +106,6 @@ class FakeCollector : public Transport {
   Mirror* Find(uint32_t stream);
 
   TaskQueue* const queue_;
-  Clock* const clock_;
   std::map<Key, Mirror> mirrors_;
 
   // Of the present connection.

@@ -76,7 +76,8 @@ class FollowerTest : public ::testing::Test {
 
 TEST_F(FollowerTest, HandsOnEveryByteWhateverTheRoom) {
   const std::string bytes = Records(20) + Payload(5000) + Records(20);
-  for (const uint64_t room : {1, 2, 11, 12, 13, 55, 100, 4096, 100'000}) {
+  for (const uint64_t room :
+       std::initializer_list<uint64_t>{1, 2, 11, 12, 13, 55, 100, 4096, 100'000}) {
     SCOPED_TRACE(room);
     Begin(bytes);
     EXPECT_EQ(ReadAll(room), bytes);

@@ -52,7 +52,8 @@ TEST(IdentityTest, AtZero_OfAnyFile) {
 
 TEST(IdentityTest, RangesAtTheirBorders) {
   const std::string bytes = SomeBytes(10'000);
-  for (const uint64_t offset : {1, 1023, 1024, 1025, 4095, 4096, 4097, 9999, 10'000}) {
+  for (const uint64_t offset :
+       std::initializer_list<uint64_t>{1, 1023, 1024, 1025, 4095, 4096, 4097, 9999, 10'000}) {
     const uint64_t tail = offset > 4096 ? offset - 4096 : 0;
     EXPECT_EQ(Of(bytes, offset, {}),
               (Fingerprint{offset, Crc32c(bytes.substr(tail, offset - tail)),
@@ -103,7 +104,7 @@ TEST(IdentityTest, Unfilled_IsTakenAsZerosWhereverItReaches) {
 
 TEST(IdentityTest, OneByteOfTheCheckedRanges_Tells) {
   const std::string bytes = SomeBytes(6000);
-  for (const size_t changed : {0, 1023, 6000 - 4096, 5999}) {
+  for (const size_t changed : std::initializer_list<size_t>{0, 1023, 6000 - 4096, 5999}) {
     std::string other = bytes;
     other[changed] ^= 1;
     EXPECT_NE(Of(bytes, 6000, {}), Of(other, 6000, {})) << changed;

@@ -402,7 +402,7 @@ TEST(TfRecordReaderTest, LongRecord_AtExactlyTheBound_IsWhole) {
 // ----- zeros
 
 TEST(TfRecordReaderTest, Zeros_Header_WaitsThenIsDamage) {
-  for (const uint64_t zeros : {12, 13, 4096}) {
+  for (const uint64_t zeros : {12u, 13u, 4096u}) {
     const std::string before = EventFileBuilder().Raw("a").Zeros(zeros).Build();
     TfRecordReader reader({});
     std::vector<Piece> pieces;
@@ -458,7 +458,7 @@ TEST(TfRecordReaderTest, Zeros_Header_NoRecordFollowsYet_PendingDamage) {
 
 TEST(TfRecordReaderTest, Zeros_RestOfABody_WaitsThenIsDamage) {
   // The hole begins in the payload, and the file ends in it.
-  for (const uint64_t written : {12, 13, 60, 95}) {
+  for (const uint64_t written : {12u, 13u, 60u, 95u}) {
     EventFileBuilder builder = EventFileBuilder().Raw(Pattern(100)).TruncatedBy(4);
     builder.Hole(written, builder.size_bytes() - written);
     TfRecordReader reader({});
@@ -507,7 +507,7 @@ TEST(TfRecordReaderTest, Zeros_LongRecord_WaitsThenIsDamage) {
   builder.Hole(500, builder.size_bytes() - 500);
   const std::string file = builder.Build();
   // With the file ending in the payload, in the footer, and at the end of the record.
-  for (const uint64_t cut : {100, 5, 4, 3, 2, 1, 0}) {
+  for (const uint64_t cut : {100u, 5u, 4u, 3u, 2u, 1u, 0u}) {
     TfRecordReader reader(options);
     std::vector<Piece> pieces;
     FeedInParts(&reader, file.substr(0, file.size() - cut), 64, &pieces);
