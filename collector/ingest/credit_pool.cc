@@ -1,14 +1,14 @@
 #include "collector/ingest/credit_pool.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/check.h"
 
 namespace tributary {
 
 uint64_t CreditPool::Reserved(const Share& share) const {
-  const uint64_t used = share.held + share.in_flight;
-  return share.admitted ? std::max(options_.floor_bytes, used) : used;
+  return share.admitted ? std::max(options_.floor_bytes, Used(share)) : Used(share);
 }
 
 template <typename Change>
@@ -41,6 +41,7 @@ void CreditPool::Release(SessionId session) {
   Share& share = it->second;
   Update(&share, [&] {
     share.held = 0;
+    share.owed = 0;
     share.admitted = false;
   });
   --admitted_;
@@ -55,7 +56,7 @@ bool CreditPool::Spend(SessionId session, uint64_t bytes) {
     share.held -= bytes;
     share.in_flight += bytes;
   });
-  share.spent_since_tick += bytes;
+  share.held_least = std::min(share.held_least, share.held);
   // It used up what it held: it could use more.
   if (share.held < share.window / 4) {
     share.window = std::min(options_.session_bytes_max, share.window * 2);
@@ -64,19 +65,47 @@ bool CreditPool::Spend(SessionId session, uint64_t bytes) {
   return true;
 }
 
-void CreditPool::Finish(SessionId session, uint64_t bytes) {
+CreditPool::Share* CreditPool::Land(SessionId session, uint64_t bytes) {
+  if (bytes == 0) return nullptr;
   const auto it = shares_.find(session);
   CHECK(it != shares_.end(), "Session ", session.value(), " has nothing in flight.");
   Share& share = it->second;
   CHECK(share.in_flight >= bytes, "Session ", session.value(), " finishes ", bytes, " of ",
         share.in_flight, " bytes.");
   Update(&share, [&] { share.in_flight -= bytes; });
-  if (!share.admitted) {
-    if (share.in_flight == 0) shares_.erase(it);
-    return;
+  if (share.admitted) return &share;
+  if (share.in_flight == 0) shares_.erase(it);
+  return nullptr;
+}
+
+void CreditPool::Finish(SessionId session, uint64_t bytes) {
+  Share* const share = Land(session, bytes);
+  if (share == nullptr) return;
+  if (paused_) {
+    share->to_be_told = true;
+    QueueOwed(session, share);
   }
-  if (paused_) share.owed = true;
-  QueueIfWanting(session, &share);
+  QueueIfWanting(session, share);
+}
+
+void CreditPool::Refuse(SessionId session, uint64_t bytes) {
+  Share* const share = Land(session, bytes);
+  if (share == nullptr) return;
+  Update(share, [&] { share->owed += bytes; });
+  QueueOwed(session, share);
+}
+
+void CreditPool::Owe(SessionId session) {
+  const auto it = shares_.find(session);
+  if (it == shares_.end() || !it->second.admitted) return;
+  it->second.to_be_told = true;
+  QueueOwed(session, &it->second);
+}
+
+void CreditPool::QueueOwed(SessionId session, Share* share) {
+  if (share->in_owed) return;
+  share->in_owed = true;
+  owed_.push_back(session);
 }
 
 bool CreditPool::Return(SessionId session, uint64_t bytes) {
@@ -84,7 +113,7 @@ bool CreditPool::Return(SessionId session, uint64_t bytes) {
   if (it == shares_.end() || !it->second.admitted || it->second.held < bytes) return false;
   Share& share = it->second;
   Update(&share, [&] { share.held -= bytes; });
-  share.window = std::max(options_.floor_bytes, share.held + share.in_flight);
+  share.window = std::max(options_.floor_bytes, Used(share));
   QueueIfWanting(session, &share);
   return true;
 }
@@ -93,16 +122,18 @@ void CreditPool::Pause() { paused_ = true; }
 
 void CreditPool::Resume() { paused_ = false; }
 
-bool CreditPool::Wants(const Share& share) const {
-  if (!share.admitted) return false;
-  if (share.owed) return true;
+bool CreditPool::Wants(const Share& share) {
   // Not for every byte: a message of credit is worth it when half of the window is used.
-  return share.held + share.in_flight < share.window && share.held <= share.window / 2;
+  return !IsFilled(share) && share.held + share.owed <= share.window / 2;
+}
+
+bool CreditPool::IsFilled(const Share& share) {
+  return !share.admitted || Used(share) >= share.window;
 }
 
 void CreditPool::QueueIfWanting(SessionId session, Share* share) {
   if (!Wants(*share)) return;
-  if (share->held + share->in_flight < options_.floor_bytes) {
+  if (Used(*share) < options_.floor_bytes) {
     if (share->in_floor_turns) return;
     share->in_floor_turns = true;
     floor_turns_.push_back(session);
@@ -113,45 +144,77 @@ void CreditPool::QueueIfWanting(SessionId session, Share* share) {
   }
 }
 
-bool CreditPool::GiveTurn(std::deque<SessionId>* turns, bool Share::* queued,
-                          absl::flat_hash_map<SessionId, uint64_t>* given) {
+bool CreditPool::GiveTurn(std::deque<SessionId>* turns, bool Share::* queued, Given* given) {
   while (!turns->empty()) {
     const SessionId session = turns->front();
     const auto it = shares_.find(session);
-    if (it == shares_.end() || !Wants(it->second)) {
+    if (it == shares_.end() || IsFilled(it->second)) {
       if (it != shares_.end()) it->second.*queued = false;
       turns->pop_front();
       continue;
     }
     Share& share = it->second;
-    const uint64_t used = share.held + share.in_flight;
-    uint64_t wish = used < share.window ? share.window - used : 0;
-    if (share.owed) wish = std::max<uint64_t>(wish, 1);
+    const uint64_t used = Used(share);
+    const uint64_t wish = share.window - used;
+    const uint64_t floor_left = used < options_.floor_bytes ? options_.floor_bytes - used : 0;
     // What is free for this one: the pool's rest, and the unused part of its own floor.
-    const uint64_t room = options_.pool_bytes - reserved_bytes_ +
-                          (used < options_.floor_bytes ? options_.floor_bytes - used : 0);
+    const uint64_t room = options_.pool_bytes - reserved_bytes_ + floor_left;
     const uint64_t bytes = std::min({wish, room, options_.quantum_bytes});
-    if (bytes == 0) return false;
+    // No crumbs: chunks would get as small as they are, and stay so. A floor is given at any size.
+    if (bytes < std::min(wish, options_.floor_bytes) && floor_left == 0) return false;
     Update(&share, [&] { share.held += bytes; });
-    share.owed = false;
     (*given)[session] += bytes;
     share.*queued = false;
     turns->pop_front();
-    QueueIfWanting(session, &share);
+    // Once it has its turn it is filled up, a turn after the other.
+    if (!IsFilled(share) && !share.in_turns) {
+      share.in_turns = true;
+      turns_.push_back(session);
+    }
     return true;
   }
   return false;
+}
+
+void CreditPool::GiveOwed(Given* given) {
+  for (const SessionId session : owed_) {
+    const auto it = shares_.find(session);
+    if (it == shares_.end() || it->second.owed == 0) continue;
+    Share& share = it->second;
+    (*given)[session] += share.owed;
+    Update(&share, [&] { share.held += std::exchange(share.owed, 0); });
+  }
+}
+
+void CreditPool::TellOwed(Given* given) {
+  for (const SessionId session : std::exchange(owed_, {})) {
+    const auto it = shares_.find(session);
+    if (it == shares_.end() || !it->second.admitted) continue;
+    Share& share = it->second;
+    share.in_owed = false;
+    if (std::exchange(share.to_be_told, false) && !given->contains(session)) {
+      if (reserved_bytes_ < options_.pool_bytes || Used(share) < options_.floor_bytes) {
+        Update(&share, [&] { ++share.held; });
+        (*given)[session] = 1;
+      } else {
+        share.to_be_told = true;
+        QueueOwed(session, &share);
+      }
+    }
+  }
 }
 
 std::vector<CreditPool::Grant> CreditPool::TakeGrants() {
   std::vector<Grant> grants;
   if (paused_) return grants;
   // Every turn brings a session nearer to its window, so this ends.
-  absl::flat_hash_map<SessionId, uint64_t> given;
+  Given given;
+  GiveOwed(&given);
   while (GiveTurn(&floor_turns_, &Share::in_floor_turns, &given)) {
   }
   while (GiveTurn(&turns_, &Share::in_turns, &given)) {
   }
+  TellOwed(&given);
   grants.reserve(given.size());
   for (const auto& [session, bytes] : given) grants.push_back({session, bytes});
   return grants;
@@ -159,10 +222,11 @@ std::vector<CreditPool::Grant> CreditPool::TakeGrants() {
 
 void CreditPool::Tick() {
   for (auto& [session, share] : shares_) {
-    if (share.spent_since_tick < share.window / 2) {
+    // One that sent little because it held little is not idle: it waits for us.
+    if (share.held_least >= share.window / 4) {
       share.window = std::max(options_.floor_bytes, share.window / 2);
     }
-    share.spent_since_tick = 0;
+    share.held_least = share.held;
   }
 }
 

@@ -1,11 +1,12 @@
 // Bounds the memory that all agents together can take: no byte is on its way without a credit for
 // it, and all credits come from one pool.
 //
-// A session's share is what it may still send (held) plus what it sent and we have not put away
-// (in flight). Each admitted session has at least the floor reserved for it. The rest goes by
-// demand: a session that uses up what it holds is given more, up to a window that doubles while it
-// goes on and halves with each Tick in which it sent little; sessions that want more take turns of
-// one quantum. The sum of all shares, each counted as at least the floor, never exceeds the pool.
+// A session's share is what it may still send (held), what it sent and we have not put away (in
+// flight), and what was refused and is to be given back (owed). Each admitted session has at least
+// the floor reserved for it. The rest goes by demand: a session that uses up half of its window is
+// filled up again, in turns of one quantum with the others that want more. Its window doubles while
+// it goes on using up what it holds, and halves with each Tick in which it left most of it unused.
+// The sum of all shares, each counted as at least the floor, never exceeds the pool.
 //
 // Not thread-safe. Owned by the session table.
 #ifndef TRIBUTARY_COLLECTOR_INGEST_CREDIT_POOL_H_
@@ -50,20 +51,25 @@ class CreditPool {
 
   // The agent sent so many bytes. False, and nothing changes, if it does not hold as many.
   bool Spend(SessionId session, uint64_t bytes);
-  // So many bytes in flight were put away or refused.
+  // So many bytes in flight were put away.
   void Finish(SessionId session, uint64_t bytes);
+  // So many bytes in flight were refused: exactly these are granted again, window or not.
+  void Refuse(SessionId session, uint64_t bytes);
+  // The session was told to go on when credit comes: it is granted at least a byte once the pool is
+  // not paused.
+  void Owe(SessionId session);
   // The agent gives back credit that it will not use. False if it does not hold as much.
   bool Return(SessionId session, uint64_t bytes);
 
   // While paused nothing is given: the store has no room. After it, each session that spent
-  // something meanwhile is given at least one byte, so that it knows.
+  // something meanwhile, or is owed, is given at least one byte, so that it knows.
   void Pause();
   void Resume();
   bool paused() const { return paused_; }
 
   // Gives what can be given now. Each grant must be told to its agent.
   std::vector<Grant> TakeGrants();
-  // Once a second: windows of sessions that sent little shrink.
+  // Once a second: windows of sessions that left most of what they held unused shrink.
   void Tick();
 
   uint64_t floor_bytes() const { return options_.floor_bytes; }
@@ -77,28 +83,43 @@ class CreditPool {
   struct Share {
     uint64_t held = 0;
     uint64_t in_flight = 0;
+    uint64_t owed = 0;
     uint64_t window = 0;
-    uint64_t spent_since_tick = 0;
+    uint64_t held_least = 0;  // since the last tick
     bool admitted = true;
     bool in_turns = false;
     bool in_floor_turns = false;
-    bool owed = false;  // is given at least a byte once the pool is not paused
+    bool in_owed = false;
+    bool to_be_told = false;  // is given at least a byte once the pool is not paused
   };
+  static uint64_t Used(const Share& share) { return share.held + share.in_flight + share.owed; }
+  using Given = absl::flat_hash_map<SessionId, uint64_t>;
   uint64_t Reserved(const Share& share) const;
+  // Takes bytes out of flight. Null for a session that ended; its share goes with the last of them.
+  Share* Land(SessionId session, uint64_t bytes);
   // Runs `change` on the share and keeps reserved_bytes_ right.
   template <typename Change>
   void Update(Share* share, Change change);
-  bool Wants(const Share& share) const;
+  // Whether a message of credit is worth it.
+  static bool Wants(const Share& share);
+  // Whether there is nothing more to give to it.
+  static bool IsFilled(const Share& share);
+  void QueueOwed(SessionId session, Share* share);
   void QueueIfWanting(SessionId session, Share* share);
   // Gives one turn to the front of `turns`. False if there is nobody, or no room.
-  bool GiveTurn(std::deque<SessionId>* turns, bool Share::* queued,
-                absl::flat_hash_map<SessionId, uint64_t>* given);
+  bool GiveTurn(std::deque<SessionId>* turns, bool Share::* queued, Given* given);
+  // What was refused.
+  void GiveOwed(Given* given);
+  // A byte for those that are to be told and were given nothing.
+  void TellOwed(Given* given);
 
   const Options options_;
   absl::flat_hash_map<SessionId, Share> shares_;
-  // Who waits for its turn. Those below the floor have room by right and wait for nobody else.
+  // Who waits for its turn. What is owed is reserved already. Those below the floor have room by
+  // right and wait for nobody else.
   std::deque<SessionId> turns_;
   std::deque<SessionId> floor_turns_;
+  std::vector<SessionId> owed_;
   uint64_t reserved_bytes_ = 0;
   uint64_t admitted_ = 0;
   bool paused_ = false;

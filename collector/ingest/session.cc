@@ -15,6 +15,8 @@ using ingest::v1::RefusalReason;
 
 // Longest text of an agent that is kept for people, in bytes.
 constexpr size_t kDetailBytesMax = 500;
+// How far apart ticks are.
+constexpr absl::Duration kTick = absl::Seconds(1);
 
 absl::string_view StateName(SessionState state) {
   switch (state) {
@@ -233,7 +235,8 @@ void Session::Ping() {
 void Session::Tick() {
   if (state_ == SessionState::kEnded) return;
   const absl::Duration now = context_->clock->Monotonic();
-  if (now - heard_at_ > context_->limits.dead_after) {
+  // Noticed within dead_after: not at the first tick after it.
+  if (now - heard_at_ + kTick > context_->limits.dead_after) {
     End(absl::StrCat("silent for ", absl::FormatDuration(now - heard_at_)));
     return;
   }
@@ -336,6 +339,10 @@ void Session::OnStreams(std::shared_ptr<Batch> batch,
     for (Batch::Place& place : batch->places) {
       if (place.refusal.has_value()) continue;
       place.refusal = MessageRefusal{reason, std::string(streams.status().message())};
+    }
+    if (reason == ingest::v1::REFUSAL_REASON_STORE_FULL) {
+      context_->host->OnStoreFull();
+      context_->pool->Owe(id_);
     }
     batch_under_way_ = false;
     SendOffers(*batch, {});

@@ -122,8 +122,10 @@ void SessionTable::Evaluate(SessionId id) {
     case Verdict::kNobody:
       break;
   }
-  // 2. The store's name for the machine.
+  // 2. The store's name for the machine. One machine of a name after the other: whether it lives
+  // elsewhere is known of those that are in.
   if (candidate->node.empty()) {
+    if (NameIsBeingGiven(*session)) return;
     AskNode(session, candidate);
     return;
   }
@@ -158,6 +160,18 @@ void SessionTable::Evaluate(SessionId id) {
   const std::string node = candidate->node;
   candidates_.erase(id);
   session->Accept(node);
+  // Another machine of the name may have waited for the outcome.
+  EvaluateAll();
+}
+
+bool SessionTable::NameIsBeingGiven(const Session& session) const {
+  const NodeFacts& wanted = session.hello().node();
+  for (const auto& [id, candidate] : candidates_) {
+    if (id == session.id() || (!candidate.asking && candidate.node.empty())) continue;
+    const NodeFacts& other = sessions_.at(id)->hello().node();
+    if (other.name() == wanted.name() && !SameMachine(other, wanted)) return true;
+  }
+  return false;
 }
 
 void SessionTable::AskNode(Session* session, Candidate* candidate) {

@@ -45,7 +45,7 @@ void Session::OnChunk(ingest::v1::Chunk chunk) {
     const OpenStream* open = FindOffered(slice.stream());
     if (open == nullptr) {
       context_->metrics->BytesRefused(slice.data().size());
-      context_->pool->Finish(id_, slice.data().size());
+      context_->pool->Refuse(id_, slice.data().size());
       if (not_open.insert(slice.stream()).second) {
         RefuseStream(ingest::v1::REFUSAL_REASON_NOT_OPEN,
                      absl::StrCat("stream ", slice.stream(), " is not open"), slice.stream());
@@ -63,8 +63,10 @@ void Session::OnChunk(ingest::v1::Chunk chunk) {
     context_->delivery->Append(
         static_cast<int>(shard), std::move(by_shard[shard]),
         [context = context_, id = id_](AppendResult result) {
-          context->pool->Finish(id, result.bytes);
+          // First: what is refused for want of space is given back when there is some.
           if (result.store_full) context->host->OnStoreFull();
+          context->pool->Finish(id, result.bytes - result.refused_bytes);
+          context->pool->Refuse(id, result.refused_bytes);
           for (const StreamProgress& progress : result.progress) {
             // Whoever holds the stream now is told.
             StreamEntry* entry = context->streams->Find(progress.stream);
@@ -114,10 +116,11 @@ void Session::OnFill(ingest::v1::Fill fill) {
   context_->metrics->BytesAccepted(bytes);
   const OpenStream* open = FindOffered(fill.stream());
   if (open == nullptr) {
-    context_->pool->Finish(id_, bytes);
+    context_->pool->Refuse(id_, bytes);
     context_->metrics->BytesRefused(bytes);
     RefuseStream(ingest::v1::REFUSAL_REASON_NOT_OPEN, "a fill for a stream that is not open",
                  fill.stream());
+    context_->host->WantsFlush(this);
     return;
   }
   FillOrder order;
@@ -132,12 +135,19 @@ void Session::OnFill(ingest::v1::Fill fill) {
   context_->delivery->Fill(
       std::move(order), [context = context_, id = id_, number = fill.stream(), generation,
                          range](std::optional<SliceRefusal> refusal) {
-        context->pool->Finish(id, range.length_bytes);
+        if (refusal.has_value()) {
+          if (refusal->reason == ingest::v1::REFUSAL_REASON_STORE_FULL) {
+            context->host->OnStoreFull();
+          }
+          context->pool->Refuse(id, range.length_bytes);
+          context->metrics->BytesRefused(range.length_bytes);
+        } else {
+          context->pool->Finish(id, range.length_bytes);
+        }
         Session* session = context->host->FindSession(id);
         context->host->WantsFlush(session);
         if (session == nullptr) return;
         if (refusal.has_value()) {
-          context->metrics->BytesRefused(range.length_bytes);
           session->RefuseStream(refusal->reason, refusal->detail, number, refusal->wanted_offset);
           return;
         }
@@ -169,7 +179,7 @@ void Session::OnAssetPart(const ingest::v1::AssetPart& part) {
   }
   context_->metrics->BytesAccepted(part.data().size());
   context_->metrics->BytesRefused(part.data().size());
-  context_->pool->Finish(id_, part.data().size());
+  context_->pool->Refuse(id_, part.data().size());
   RefuseStream(ingest::v1::REFUSAL_REASON_UNSUPPORTED, "this collector takes no assets",
                part.stream());
   context_->host->WantsFlush(this);

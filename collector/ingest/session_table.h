@@ -99,6 +99,8 @@ class SessionTable : public SessionHost {
   // Goes on with the checks of a candidate as far as they can go now.
   void Evaluate(SessionId id);
   void EvaluateAll();
+  // Whether another machine that wants the same name is being let in just now.
+  bool NameIsBeingGiven(const Session& session) const;
   void AskNode(Session* session, Candidate* candidate);
   void OnNode(SessionId id, absl::StatusOr<std::string> node);
   // Whether one of the live sessions that `conflicts` picks answers; those that do not are ended.

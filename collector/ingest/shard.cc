@@ -106,6 +106,7 @@ AppendResult Shard::Append(std::vector<ShardSlice> slices) {
     bool advanced = false;
     std::optional<SliceRefusal> refusal = AppendSlice(state, slice, &advanced);
     if (refusal.has_value()) {
+      result.refused_bytes += slice.data.size();
       deps_.metrics->BytesRefused(slice.data.size());
       // UNSPECIFIED stands for "dropped behind an earlier refusal".
       if (refusal->reason == ingest::v1::REFUSAL_REASON_UNSPECIFIED) continue;

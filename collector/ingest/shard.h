@@ -61,7 +61,8 @@ struct SliceRefusal {
 };
 
 struct AppendResult {
-  uint64_t bytes = 0;  // of all slices, taken or not
+  uint64_t bytes = 0;          // of all slices, taken or not
+  uint64_t refused_bytes = 0;  // of those that were refused, or dropped behind a refusal
   uint64_t slices = 0;
   std::vector<StreamProgress> progress;
   std::vector<SliceRefusal> refusals;

@@ -1,0 +1,223 @@
+// Who comes in: machines of one name, agents of one directory, memory, and many at once.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/collector/ingest/ingest_site.h"
+
+namespace tributary {
+namespace {
+
+using ingest::v1::CollectorMessage;
+using ::testing::HasSubstr;
+
+class SessionTableTest : public ::testing::Test {
+ protected:
+  SessionTableTest() { site_.Start(); }
+  std::string NodeOf(const ScriptedAgent& agent) {
+    const CollectorMessage* message = agent.Last(&CollectorMessage::has_welcome);
+    return message == nullptr ? "" : message->welcome().node();
+  }
+  void SetMachine(ScriptedAgent* agent, const std::string& machine, const std::string& boot) {
+    agent->hello()->mutable_node()->set_machine_id(machine);
+    agent->hello()->mutable_node()->set_boot_id(boot);
+  }
+  IngestSite site_;
+};
+
+TEST_F(SessionTableTest, TheSameAgentReplacesItsOlderSessionAtOnce) {
+  ScriptedAgent older(&site_);
+  older.Welcomed()->Open(1, "a.tfevents");
+  ScriptedAgent newer(&site_);
+  newer.hello()->set_agent_nonce(older.hello()->agent_nonce());
+  newer.SayHello();
+  EXPECT_TRUE(older.ended());
+  EXPECT_EQ(NodeOf(newer), "node07");
+  EXPECT_EQ(newer.Open(1, "a.tfevents").refused(), ingest::v1::REFUSAL_REASON_UNSPECIFIED);
+}
+
+TEST_F(SessionTableTest, AnotherMachineOfTheNameThatAnswersMakesTheSecondOne) {
+  ScriptedAgent first(&site_);
+  first.Welcomed();
+  ScriptedAgent second(&site_);
+  SetMachine(&second, "another machine", "another boot");
+  second.SayHello();
+  EXPECT_EQ(NodeOf(second), "");  // waits for the first one's sign of life
+  EXPECT_NE(first.Last(&CollectorMessage::has_heartbeat), nullptr);
+  first.Beat();
+  EXPECT_EQ(NodeOf(second), "node07~2");
+  EXPECT_FALSE(first.ended());
+  site_.Pass(absl::Seconds(1));
+  const auto conflicts = site_.board.Get()->conflicts;
+  ASSERT_EQ(conflicts.size(), 1u);
+  EXPECT_EQ(conflicts[0].kind, "name");
+  EXPECT_EQ(conflicts[0].wanted, "node07");
+}
+
+TEST_F(SessionTableTest, AnotherBootOfASilentNodeIsTheNodeThatCameBack) {
+  ScriptedAgent before(&site_);
+  before.Welcomed();
+  ScriptedAgent after(&site_);
+  SetMachine(&after, before.hello()->node().machine_id(), "boot after the power cut");
+  after.SayHello();
+  site_.Pass(absl::Seconds(4));
+  EXPECT_EQ(NodeOf(after), "");
+  site_.Pass(absl::Seconds(2));
+  EXPECT_EQ(NodeOf(after), "node07");
+  EXPECT_TRUE(before.ended());
+}
+
+TEST_F(SessionTableTest, AClonedImageIsToldToTakeAName) {
+  ScriptedAgent first(&site_);
+  first.Welcomed();
+  site_.store.node_error = absl::AlreadyExistsError("two machines with one machine id");
+  ScriptedAgent clone(&site_);
+  SetMachine(&clone, first.hello()->node().machine_id(), "another boot");
+  clone.SayHello();
+  first.Beat();
+  EXPECT_EQ(clone.Refused(), ingest::v1::REFUSAL_REASON_NODE_TAKEN);
+  EXPECT_THAT(clone.RefusalDetail(), HasSubstr("--node"));
+}
+
+TEST_F(SessionTableTest, TwoNewMachinesOfOneNameAtOnceAreToldApart) {
+  site_.commit_frozen = true;
+  ScriptedAgent first(&site_);
+  first.SayHello();
+  ScriptedAgent second(&site_);
+  SetMachine(&second, "another machine", "another boot");
+  second.SayHello();
+  site_.commit_frozen = false;
+  site_.Run();
+  // Whoever was first is in; the other waits for its sign of life.
+  EXPECT_EQ(NodeOf(first), "node07");
+  EXPECT_EQ(NodeOf(second), "");
+  first.Beat();
+  EXPECT_EQ(NodeOf(second), "node07~2");
+}
+
+TEST_F(SessionTableTest, SeveralAgentsOfOneNodeWithOtherLogdirs) {
+  ScriptedAgent first(&site_);
+  first.Welcomed();
+  ScriptedAgent second(&site_);
+  second.hello()->mutable_logdirs(0)->set_name("eval");
+  second.SayHello();
+  EXPECT_EQ(NodeOf(second), "node07");
+  ScriptedAgent third(&site_);  // an `exec`: no logdir
+  third.hello()->clear_logdirs();
+  third.SayHello();
+  EXPECT_EQ(NodeOf(third), "node07");
+  EXPECT_FALSE(first.ended());
+}
+
+TEST_F(SessionTableTest, ALogdirNameThatALiveAgentHasIsRefusedNamingItsDirectoryAndPid) {
+  ScriptedAgent first(&site_);
+  first.Welcomed();
+  ScriptedAgent second(&site_);
+  second.hello()->mutable_logdirs(0)->set_path("/other");
+  second.SayHello();
+  EXPECT_EQ(second.Refused(), ingest::v1::REFUSAL_REASON_UNSPECIFIED);
+  first.Beat();
+  ASSERT_EQ(second.Refused(), ingest::v1::REFUSAL_REASON_LOGDIR_TAKEN);
+  EXPECT_THAT(second.RefusalDetail(), HasSubstr("/logs"));
+  EXPECT_THAT(second.RefusalDetail(), HasSubstr("4711"));
+  EXPECT_THAT(second.RefusalDetail(), HasSubstr("--logdir NAME=PATH"));
+  EXPECT_TRUE(second.ended());
+  EXPECT_FALSE(first.ended());
+  site_.Pass(absl::Seconds(1));
+  EXPECT_EQ(site_.board.Get()->conflicts.size(), 1u);
+}
+
+TEST_F(SessionTableTest, ASilentAgentLosesItsLogdirAfterFiveSeconds) {
+  ScriptedAgent first(&site_);
+  first.Welcomed();
+  ScriptedAgent second(&site_);
+  second.SayHello();
+  site_.Pass(absl::Seconds(6));
+  EXPECT_EQ(NodeOf(second), "node07");
+  EXPECT_TRUE(first.ended());
+}
+
+TEST_F(SessionTableTest, AnAgentThatLeavesWhileItIsAskedForMakesRoomAtOnce) {
+  ScriptedAgent first(&site_);
+  first.Welcomed();
+  ScriptedAgent second(&site_);
+  second.SayHello();
+  first.Drop();
+  EXPECT_EQ(NodeOf(second), "node07");
+}
+
+TEST_F(SessionTableTest, ACandidateThatLeavesIsForgotten) {
+  ScriptedAgent first(&site_);
+  first.Welcomed();
+  ScriptedAgent second(&site_);
+  second.SayHello();
+  second.Drop();
+  first.Beat();
+  site_.Pass(absl::Seconds(6));
+  EXPECT_EQ(second.Count(&CollectorMessage::has_welcome), 0u);
+}
+
+TEST_F(SessionTableTest, SessionsBeyondHalfOfThePoolAreBusyUntilOneLeaves) {
+  Ingest::Options options;
+  options.credit.pool_bytes = 64u << 10;
+  IngestSite site(options);
+  site.Start();
+  std::vector<std::unique_ptr<ScriptedAgent>> agents;
+  for (int i = 0; i < 4; ++i) {
+    agents.push_back(std::make_unique<ScriptedAgent>(&site, absl::StrCat("node", i)));
+    agents.back()->SayHello();
+    EXPECT_EQ(NodeOf(*agents.back()), absl::StrCat("node", i));
+  }
+  ScriptedAgent late(&site, "late");
+  late.SayHello();
+  EXPECT_EQ(late.Refused(), ingest::v1::REFUSAL_REASON_BUSY);
+  EXPECT_THAT(late.RefusalDetail(), HasSubstr("--ingest-memory"));
+  agents[0]->Drop();
+  ScriptedAgent again(&site, "late");
+  again.SayHello();
+  EXPECT_EQ(NodeOf(again), "late");
+}
+
+// A hundred agents send all they may to a disk that does not move: what they have on its way stays
+// below the pool, and nobody is taken for dead.
+TEST_F(SessionTableTest, Fault12_AFrozenDiskBoundsWhatIsOnItsWayAndSessionsLive) {
+  Ingest::Options options;
+  options.credit.pool_bytes = 16u << 20;
+  IngestSite site(options);
+  site.Start();
+  std::vector<std::unique_ptr<ScriptedAgent>> agents;
+  for (int i = 0; i < 100; ++i) {
+    agents.push_back(std::make_unique<ScriptedAgent>(&site, absl::StrCat("node", i)));
+    agents.back()->Welcomed()->Open(1, "a.tfevents");
+  }
+  site.shards_frozen = true;
+  site.commit_frozen = true;
+  std::vector<uint64_t> sent(agents.size());
+  for (int round = 0; round < 40; ++round) {
+    for (size_t i = 0; i < agents.size(); ++i) {
+      const uint64_t credit = agents[i]->CreditGiven() - sent[i];
+      const uint64_t bytes = std::min<uint64_t>(credit, 1u << 20);
+      if (bytes > 0) agents[i]->Send(1, sent[i], std::string(bytes, 'x'));
+      sent[i] += bytes;
+      agents[i]->Beat();
+    }
+    site.Pass(absl::Seconds(1));
+  }
+  uint64_t in_flight = 0;
+  for (size_t i = 0; i < agents.size(); ++i) {
+    EXPECT_FALSE(agents[i]->ended()) << agents[i]->RefusalDetail();
+    in_flight += sent[i];
+  }
+  EXPECT_LE(in_flight, 16u << 20);
+  EXPECT_GE(in_flight, 15u << 20);
+  // The thaw: all of it arrives, and credit flows again.
+  site.shards_frozen = false;
+  site.commit_frozen = false;
+  site.Pass(absl::Seconds(1));
+  for (size_t i = 0; i < agents.size(); ++i) {
+    EXPECT_EQ(agents[i]->Durable(1), sent[i]);
+    EXPECT_GE(agents[i]->CreditGiven() - sent[i], 8u << 10);
+  }
+}
+
+}  // namespace
+}  // namespace tributary
