@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seed inputs of framing_fuzz and event_scan_fuzz into corpus/. Run again after a change of their input formats.
+"""Writes the seed inputs of the fuzz targets into corpus/. Run again after a change of their input formats.
 
 Findings of the fuzzers stand beside the seeds and are not touched."""
 
@@ -129,7 +129,36 @@ PROGRAMS = {
 }
 
 
+FORM = "application/x-www-form-urlencoded"
+
+# Method, target, Content-Type, body.
+REQUESTS = {
+    "runs": ("GET", "/data/runs", "", ""),
+    "environment": ("GET", "/data/environment", "", ""),
+    "plugins": ("GET", "/data/plugins_listing", "", ""),
+    "tags": ("GET", "/data/plugin/scalars/tags", "", ""),
+    "scalars": ("GET", "/data/plugin/scalars/scalars?run=node%2Fa+b&tag=loss%2Ftrain&format=csv", "", ""),
+    "scalars_multirun": ("POST", "/data/plugin/scalars/scalars_multirun", FORM, "tag=loss%2Ftrain&runs=node%2Fa+b&runs=x"),
+    "timeseries_tags": ("GET", "/data/plugin/timeseries/tags", "", ""),
+    "timeseries": ("POST", "/experiment/defaultExperimentId/data/plugin/timeseries/timeSeries", FORM,
+                   "requests=%5B%7B%22plugin%22%3A%22scalars%22%2C%22tag%22%3A%22loss%2Ftrain%22%7D%5D"),
+    "timeseries_multipart": ("POST", "/data/plugin/timeseries/timeSeries", "multipart/form-data; boundary=b",
+                             '--b\r\nContent-Disposition: form-data; name="requests"\r\n\r\n'
+                             '[{"plugin":"images","tag":"picture","run":"node/a b","sample":0}]\r\n--b--\r\n'),
+    "image": ("GET", "/data/plugin/images/images?run=node%2Fa%20b&tag=picture&sample=0", "", ""),
+    "image_bytes": ("GET", "/data/plugin/images/individualImage?blob_key=WyIiLCJub2RlL2EgYiIsInBpY3R1cmUiLDMsMF0", "", ""),
+    "histograms": ("GET", "/data/plugin/histograms/histograms?run=node%2Fa+b&tag=weights", "", ""),
+    "hparams": ("POST", "/data/plugin/hparams/experiment", "application/json", '{"experimentName": "a"}'),
+    "series": ("GET", "/api/v1/series?run=node%2Fa+b&tag=loss%2Ftrain&from_step=3&limit=5", "", ""),
+    "cluster": ("GET", "/api/v1/cluster", "", ""),
+    "health": ("HEAD", "/healthz", "", ""),
+    "escape": ("GET", "/%2e%2e/%2fetc/passwd%00", "", ""),
+}
+
+
 def main():
+    for name, parts in REQUESTS.items():
+        write("request", "seed_" + name, "\n".join(parts).encode())
     for name, data in EVENTS.items():
         write("event_scan", "seed_" + name, data)
     for i, (name, data) in enumerate(FILES.items()):
