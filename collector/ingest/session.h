@@ -46,6 +46,8 @@ class SessionHost {
   virtual Session* FindSession(SessionId id) = 0;
   // Session::Flush is to be called before long.
   virtual void WantsFlush(Session* session) = 0;
+  // A stream got further.
+  virtual void OnProgress(const StreamProgress& progress) = 0;
   // The store refused bytes for want of space.
   virtual void OnStoreFull() = 0;
 };
@@ -160,6 +162,8 @@ class Session {
   void TakeOffer(uint32_t number, const StreamOffer& offer);
 
   void OnChunk(ingest::v1::Chunk chunk);
+  // All slices belong to streams of the one shard.
+  void Append(int shard, std::vector<ShardSlice> slices);
   void OnAppended(AppendResult result);
   void OnFill(ingest::v1::Fill fill);
   void OnAssetPart(const ingest::v1::AssetPart& part);

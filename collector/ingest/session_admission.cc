@@ -150,15 +150,17 @@ void SessionTable::Evaluate(SessionId id) {
     case Verdict::kNobody:
       break;
   }
-  // 4. Room.
-  if (!pool_.Admit(id)) {
+  Admit(session, candidate->node);
+}
+
+void SessionTable::Admit(Session* session, std::string node) {
+  if (!pool_.Admit(session->id())) {
     session->Refuse(ingest::v1::REFUSAL_REASON_BUSY,
                     absl::StrCat("the collector has ", pool_.sessions(),
                                  " agents and no memory for more: raise --ingest-memory"));
     return;
   }
-  const std::string node = candidate->node;
-  candidates_.erase(id);
+  candidates_.erase(session->id());
   session->Accept(node);
   // Another machine of the name may have waited for the outcome.
   EvaluateAll();

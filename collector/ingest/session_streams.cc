@@ -58,35 +58,30 @@ void Session::OnChunk(ingest::v1::Chunk chunk) {
          std::move(*slice.mutable_data())});
   }
   for (size_t shard = 0; shard < by_shard.size(); ++shard) {
-    if (by_shard[shard].empty()) continue;
-    slices_in_flight_ += by_shard[shard].size();
-    context_->delivery->Append(
-        static_cast<int>(shard), std::move(by_shard[shard]),
-        [context = context_, id = id_](AppendResult result) {
-          // First: what is refused for want of space is given back when there is some.
-          if (result.store_full) context->host->OnStoreFull();
-          context->pool->Finish(id, result.bytes - result.refused_bytes);
-          context->pool->Refuse(id, result.refused_bytes);
-          for (const StreamProgress& progress : result.progress) {
-            // Whoever holds the stream now is told.
-            StreamEntry* entry = context->streams->Find(progress.stream);
-            CHECK(entry != nullptr, "Stream ", progress.stream.value(), " has no entry.");
-            entry->generation = progress.generation;
-            entry->received = progress.received;
-            entry->visible = progress.visible;
-            if (Session* holder = context->host->FindSession(entry->holder)) {
-              holder->OnMoved(*entry);
-            }
-          }
-          context->streams->Changed();
-          if (Session* session = context->host->FindSession(id)) {
-            session->OnAppended(std::move(result));
-          } else {
-            context->host->WantsFlush(nullptr);
-          }
-        });
+    if (!by_shard[shard].empty()) {
+      Append(static_cast<int>(shard), std::move(by_shard[shard]));
+    }
   }
   context_->host->WantsFlush(this);
+}
+
+void Session::Append(int shard, std::vector<ShardSlice> slices) {
+  slices_in_flight_ += slices.size();
+  context_->delivery->Append(shard, std::move(slices),
+                             [context = context_, id = id_](AppendResult result) {
+                               // First: what is refused for want of space is given back when there
+                               // is some.
+                               if (result.store_full) context->host->OnStoreFull();
+                               context->pool->Finish(id, result.bytes - result.refused_bytes);
+                               context->pool->Refuse(id, result.refused_bytes);
+                               for (const StreamProgress& progress : result.progress) {
+                                 // Whoever holds the stream now is told.
+                                 context->host->OnProgress(progress);
+                               }
+                               Session* const session = context->host->FindSession(id);
+                               if (session != nullptr) session->OnAppended(std::move(result));
+                               context->host->WantsFlush(session);
+                             });
 }
 
 void Session::OnAppended(AppendResult result) {
@@ -98,7 +93,6 @@ void Session::OnAppended(AppendResult result) {
     open->entry->failed = refusal.reason == ingest::v1::REFUSAL_REASON_STORE_FAILED;
     RefuseStream(refusal.reason, refusal.detail, refusal.number, refusal.wanted_offset);
   }
-  context_->host->WantsFlush(this);
 }
 
 void Session::OnFill(ingest::v1::Fill fill) {

@@ -59,8 +59,7 @@ class SessionTable : public SessionHost {
   // The connection is over; its peer is let go.
   void OnClosed(SessionId id, absl::string_view why);
 
-  // From the shards and the commit cycle.
-  void OnProgress(const StreamProgress& progress);
+  // From the commit cycle.
   void OnDurable(const std::vector<DurableAdvance>& advances,
                  const std::vector<PendingFill>& fills);
   void OnRewound(const std::shared_ptr<MirrorStream>& stream, const StreamProgress& progress);
@@ -79,6 +78,7 @@ class SessionTable : public SessionHost {
   void OnEnded(Session* session) override;
   Session* FindSession(SessionId id) override;
   void WantsFlush(Session* session) override;
+  void OnProgress(const StreamProgress& progress) override;
   void OnStoreFull() override;
 
  private:
@@ -99,6 +99,8 @@ class SessionTable : public SessionHost {
   // Goes on with the checks of a candidate as far as they can go now.
   void Evaluate(SessionId id);
   void EvaluateAll();
+  // The last check: room.
+  void Admit(Session* session, std::string node);
   // Whether another machine that wants the same name is being let in just now.
   bool NameIsBeingGiven(const Session& session) const;
   void AskNode(Session* session, Candidate* candidate);
