@@ -407,20 +407,37 @@ void Session::LoseStream(uint32_t number, const std::string& detail) {
   RefuseStream(ingest::v1::REFUSAL_REASON_NOT_OPEN, detail, number);
 }
 
+std::optional<MessageRefusal> Session::CheckOffer(const StreamEntry& entry,
+                                                  const StreamOffer& offer) {
+  if (!offer.status.ok()) {
+    const std::string detail(offer.status.message());
+    if (absl::IsUnavailable(offer.status)) {
+      return MessageRefusal{ingest::v1::REFUSAL_REASON_GENERATION, detail};
+    }
+    if (absl::IsResourceExhausted(offer.status)) {
+      context_->host->OnStoreFull();
+      context_->pool->Owe(id_);
+      return MessageRefusal{ingest::v1::REFUSAL_REASON_STORE_FULL, detail};
+    }
+    return MessageRefusal{ingest::v1::REFUSAL_REASON_STORE_FAILED, detail};
+  }
+  if (offer.progress.rewinds < entry.rewinds) {
+    return MessageRefusal{ingest::v1::REFUSAL_REASON_STORE_LOST,
+                          "the store's disk lost bytes just now: open the stream again"};
+  }
+  return std::nullopt;
+}
+
 void Session::TakeOffer(uint32_t number, const StreamOffer& offer) {
   OpenStream& open = open_.at(number);
   open.offered = true;
+  open.rewinds = offer.progress.rewinds;
   open.acked_generation = offer.progress.generation;
   open.acked_received = offer.progress.received;
   open.acked_durable = offer.durable;
-  StreamEntry* const entry = open.entry;
-  entry->index = offer.index;
-  entry->generation = offer.progress.generation;
-  entry->received = offer.progress.received;
-  entry->visible = offer.progress.visible;
-  entry->durable = offer.durable;
-  entry->overwritten = offer.overwritten;
-  context_->streams->Changed();
+  context_->streams->Take(open.entry, offer);
+  // What moved while the offer was on its way here.
+  OnMoved(*open.entry);
 }
 
 namespace {
@@ -465,10 +482,11 @@ void Session::SendOffers(const Batch& batch, const std::vector<StreamOffer>& off
       offer->set_refused_detail("closed, or opened by a newer session");
       continue;
     }
-    if (!made.status.ok()) {
+    if (const auto refusal = CheckOffer(*place.entry, made); refusal.has_value()) {
       LetGo(place.number);
-      offer->set_refused(ingest::v1::REFUSAL_REASON_STORE_FAILED);
-      offer->set_refused_detail(std::string(made.status.message()));
+      context_->metrics->Refused(refusal->reason);
+      offer->set_refused(refusal->reason);
+      offer->set_refused_detail(refusal->detail);
       continue;
     }
     TakeOffer(place.number, made);

@@ -119,6 +119,7 @@ class Session {
   struct OpenStream {
     StreamEntry* entry = nullptr;
     bool offered = false;  // before that nothing may be sent for it
+    uint64_t rewinds = 0;  // of the stream, when it was offered
     Generation acked_generation;
     uint64_t acked_received = 0;
     uint64_t acked_durable = 0;
@@ -159,6 +160,8 @@ class Session {
   void LetGo(uint32_t number);
   // Null if the stream is not open, or not offered yet.
   OpenStream* FindOffered(uint32_t number);
+  // Why the shard's offer cannot be made; nullopt if it can.
+  std::optional<MessageRefusal> CheckOffer(const StreamEntry& entry, const StreamOffer& offer);
   void TakeOffer(uint32_t number, const StreamOffer& offer);
 
   void OnChunk(ingest::v1::Chunk chunk);

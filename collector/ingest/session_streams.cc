@@ -200,16 +200,22 @@ void Session::OnNewGeneration(const ingest::v1::NewGeneration& request) {
                        {"generation", request.differs_from_generation()},
                        {"cause", absl::string_view(request.cause()).substr(0, kDetailBytesMax)}});
   context_->delivery->StartGeneration(entry->stream, Generation(request.differs_from_generation()),
-                                      [host = context_->host, id = id_, number = request.stream(),
+                                      [context = context_, id = id_, number = request.stream(),
                                        entry](Delivery::NewGeneration result) {
-                                        if (Session* session = host->FindSession(id)) {
+                                        // Whether or not the session is still there.
+                                        if (result.status.ok()) {
+                                          context->metrics->GenerationStarted();
+                                        }
+                                        if (result.offer.status.ok()) {
+                                          context->streams->Take(entry, result.offer);
+                                        }
+                                        if (Session* session = context->host->FindSession(id)) {
                                           session->OnGeneration(number, entry, std::move(result));
                                         }
                                       });
 }
 
 void Session::OnGeneration(uint32_t number, StreamEntry* entry, Delivery::NewGeneration result) {
-  if (result.status.ok()) context_->metrics->GenerationStarted();
   OpenStream* open = FindOffered(number);
   if (open == nullptr || open->entry != entry) return;
   open->renewing = false;
@@ -217,13 +223,12 @@ void Session::OnGeneration(uint32_t number, StreamEntry* entry, Delivery::NewGen
   Batch::Place place;
   place.number = number;
   place.entry = entry;
-  // FailedPrecondition: it was another generation that differed; ResourceExhausted: frozen. The
-  // offer says both. After any other error there is nothing to go on with.
+  // FailedPrecondition: it was another generation that differed; overwritten: frozen. The offer
+  // says both. After any other error there is nothing to go on with.
   if (!result.status.ok() && !absl::IsFailedPrecondition(result.status) &&
-      !absl::IsResourceExhausted(result.status)) {
+      !result.offer.overwritten) {
     result.offer.status = result.status;
   }
-  if (absl::IsResourceExhausted(result.status)) result.offer.overwritten = true;
   batch.places.push_back(std::move(place));
   std::vector<StreamOffer> offers;
   offers.push_back(std::move(result.offer));
@@ -280,6 +285,8 @@ void Session::OnMoved(const StreamEntry& entry) {
 void Session::OnSealed(const StreamEntry& entry) {
   const OpenStream* open = FindOffered(entry.number);
   if (open == nullptr || open->entry != &entry) return;
+  // It was offered as it is now.
+  if (open->rewinds >= entry.rewinds && !entry.failed) return;
   // Watermarks count from the next offer on.
   RefuseStream(entry.failed ? ingest::v1::REFUSAL_REASON_STORE_FAILED
                             : ingest::v1::REFUSAL_REASON_STORE_LOST,

@@ -85,10 +85,7 @@ void SessionTable::ForEachLive(absl::FunctionRef<void(const Session&)> visit) co
 void SessionTable::OnProgress(const StreamProgress& progress) {
   StreamEntry* const entry = deps_.streams->Find(progress.stream);
   if (entry == nullptr) return;
-  entry->generation = progress.generation;
-  entry->received = progress.received;
-  entry->visible = progress.visible;
-  deps_.streams->Changed();
+  deps_.streams->Take(entry, progress);
   if (Session* session = FindSession(entry->holder)) session->OnMoved(*entry);
 }
 
@@ -112,11 +109,8 @@ void SessionTable::OnRewound(const std::shared_ptr<MirrorStream>& stream,
                              const StreamProgress& progress) {
   StreamEntry* const entry = deps_.streams->Find(stream->id());
   if (entry == nullptr) return;
-  entry->generation = progress.generation;
-  entry->received = progress.received;
-  entry->visible = progress.visible;
+  deps_.streams->Take(entry, progress);
   entry->failed = !stream->health().ok();
-  deps_.streams->Changed();
   if (Session* session = FindSession(entry->holder)) session->OnSealed(*entry);
 }
 

@@ -53,6 +53,8 @@ Shard::State* Shard::Find(const std::shared_ptr<MirrorStream>& stream) {
 StreamProgress Shard::ProgressOf(const State& state) const {
   StreamProgress progress;
   progress.stream = state.stream->id();
+  // First: a seal on the commit queue may come between, and then these numbers pass for old ones.
+  progress.rewinds = state.stream->rewinds();
   progress.generation = state.stream->generation();
   progress.received = state.stream->received();
   progress.visible = state.index == nullptr
@@ -76,10 +78,11 @@ StreamOffer Shard::Offer(const std::shared_ptr<MirrorStream>& stream,
   StreamOffer offer;
   offer.index = state->index;
   if (state->suspended) {
-    offer.status = absl::FailedPreconditionError("a new generation is being started; open again");
+    offer.status = absl::UnavailableError("a new generation is being started; open again");
     return offer;
   }
-  const uint64_t received = stream->received();
+  offer.progress = ProgressOf(*state);
+  const uint64_t received = offer.progress.received;
   const absl::StatusOr<Fingerprint> fingerprint =
       stream->FingerprintAt(std::min(ask_offset.value_or(received), received));
   if (!fingerprint.ok()) {
@@ -87,8 +90,8 @@ StreamOffer Shard::Offer(const std::shared_ptr<MirrorStream>& stream,
     return offer;
   }
   state->dropping = false;
+  state->rewinds_offered = offer.progress.rewinds;
   offer.fingerprint = *fingerprint;
-  offer.progress = ProgressOf(*state);
   offer.durable = stream->durable();
   offer.unfilled = stream->unfilled();
   offer.overwritten = stream->overwritten();
@@ -158,14 +161,18 @@ std::optional<SliceRefusal> Shard::AppendSlice(State* state, const ShardSlice& s
     }
     return refusal;
   }
-  const uint64_t after = stream->received();
-  CHECK(after >= before, "Append took the stream from ", before, " to ", after, ".");
-  *advanced = after > before;
-  deps_.metrics->BytesStored(after - before);
-  deps_.metrics->BytesRepeated(slice.data.size() - (after - before));
-  if (in_step && after > before) {
-    Feed(state, absl::string_view(slice.data).substr(slice.data.size() - (after - before)));
-  } else if (state->index != nullptr && after > before) {
+  // Not asked of the stream: a commit may seal it at any moment, and then it goes back.
+  const uint64_t end = slice.offset + slice.data.size();
+  const uint64_t stored = end > before ? end - before : 0;
+  *advanced = stored > 0;
+  deps_.metrics->BytesStored(stored);
+  deps_.metrics->BytesRepeated(slice.data.size() - stored);
+  if (state->index == nullptr || stored == 0 || state->rewinds != stream->rewinds()) {
+    return std::nullopt;
+  }
+  if (in_step) {
+    Feed(state, absl::string_view(slice.data).substr(slice.data.size() - stored));
+  } else {
     StartCatchUp(state);
   }
   return std::nullopt;
@@ -243,8 +250,9 @@ ShardNotes Shard::Note() {
 
 StreamProgress Shard::Rewind(const std::shared_ptr<MirrorStream>& stream) {
   State* state = Find(stream);
-  state->dropping = true;
-  return ProgressOf(*state);
+  const StreamProgress progress = ProgressOf(*state);
+  if (state->rewinds_offered < progress.rewinds) state->dropping = true;
+  return progress;
 }
 
 void Shard::Feed(State* state, absl::string_view bytes) {

@@ -41,6 +41,7 @@ struct StreamProgress {
   Generation generation;
   uint64_t received = 0;  // in the mirror
   uint64_t visible = 0;   // in mirror and index
+  uint64_t rewinds = 0;   // of the stream; the others are at least as new
 };
 
 // One slice of a chunk. `number` is the agent's name for the stream; the shard hands it back.
@@ -159,7 +160,7 @@ class Shard {
   // What there is to make durable, for the commit cycle.
   ShardNotes Note();
   // The store sealed the stream: it went back to its durable bytes. The index follows; what is on
-  // its way is dropped until the agent opens the stream again.
+  // its way is dropped until the agent opens the stream again, unless it did so meanwhile.
   StreamProgress Rewind(const std::shared_ptr<MirrorStream>& stream);
 
   // Streams whose index is behind because of the start. Thread-safe.
@@ -176,7 +177,8 @@ class Shard {
     bool zeros_watched = false;
     bool zeros_taken = false;  // a hole is to be noted once the index reports it
     size_t damage_known = 0;
-    uint64_t rewinds = 0;  // of the stream, when the index began
+    uint64_t rewinds = 0;          // of the stream, when the index began
+    uint64_t rewinds_offered = 0;  // and when it was last offered
     absl::Duration fed_at;
   };
 

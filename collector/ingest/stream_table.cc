@@ -1,5 +1,7 @@
 #include "collector/ingest/stream_table.h"
 
+#include <algorithm>
+
 namespace tributary {
 
 StreamEntry* StreamTable::Add(const std::shared_ptr<MirrorStream>& stream) {
@@ -10,6 +12,7 @@ StreamEntry* StreamTable::Add(const std::shared_ptr<MirrorStream>& stream) {
     slot->generation = stream->generation();
     slot->received = stream->received();
     slot->durable = stream->durable();
+    slot->rewinds = stream->rewinds();
     slot->overwritten = stream->overwritten();
     slot->failed = !stream->health().ok();
     by_id_[stream->id()] = slot.get();
@@ -26,6 +29,26 @@ StreamEntry* StreamTable::Find(StreamId id) {
 StreamEntry* StreamTable::Find(const StreamIdentity& identity) {
   const auto it = by_identity_.find(identity);
   return it == by_identity_.end() ? nullptr : it->second.get();
+}
+
+void StreamTable::Take(StreamEntry* entry, const StreamProgress& progress) {
+  if (progress.rewinds < entry->rewinds) return;
+  const bool same = progress.rewinds == entry->rewinds && progress.generation == entry->generation;
+  entry->received = same ? std::max(entry->received, progress.received) : progress.received;
+  entry->visible = same ? std::max(entry->visible, progress.visible) : progress.visible;
+  entry->generation = progress.generation;
+  entry->rewinds = progress.rewinds;
+  Changed();
+}
+
+void StreamTable::Take(StreamEntry* entry, const StreamOffer& offer) {
+  const bool same = offer.progress.generation == entry->generation;
+  Take(entry, offer.progress);
+  // A commit may have told more since the shard looked.
+  entry->durable = same ? std::max(entry->durable, offer.durable) : offer.durable;
+  entry->index = offer.index;
+  entry->overwritten = offer.overwritten;
+  Changed();
 }
 
 void StreamTable::ForEach(const std::string& node, const std::string& logdir_name,

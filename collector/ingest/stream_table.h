@@ -40,6 +40,7 @@ struct StreamEntry {
   uint64_t received = 0;
   uint64_t visible = 0;
   uint64_t durable = 0;
+  uint64_t rewinds = 0;  // see StreamProgress
   bool overwritten = false;
   bool failed = false;
 };
@@ -51,6 +52,10 @@ class StreamTable {
   // Null if there is none.
   StreamEntry* Find(StreamId id);
   StreamEntry* Find(const StreamIdentity& identity);
+
+  // What a shard told. What is older than what is known already changes nothing.
+  void Take(StreamEntry* entry, const StreamProgress& progress);
+  void Take(StreamEntry* entry, const StreamOffer& offer);
 
   // Streams of (node, logdir name), in the order of their paths.
   void ForEach(const std::string& node, const std::string& logdir_name,

@@ -191,6 +191,7 @@ TEST_F(StreamDeliveryTest, NewGeneration_TooOftenIsFrozen) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
   site_.store.generation_error = absl::ResourceExhaustedError("a fourth within 10 minutes");
+  Stream()->overwritten_ = true;
   agent.Say(NewGeneration(1, 0));
   const ingest::v1::Offer& offer =
       agent.Last(&CollectorMessage::has_offer_batch)->offer_batch().offers(0);
