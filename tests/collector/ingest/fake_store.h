@@ -54,6 +54,10 @@ class FakeStream : public MirrorStream {
     }
     absl::StrAppend(&bytes_, bytes.substr(overlap));
     dirty_ = dirty_ || overlap < bytes.size();
+    if (seal_in_append_) {
+      bytes_.resize(durable_);
+      ++rewinds_;
+    }
     Write();
     return absl::OkStatus();
   }
@@ -104,7 +108,8 @@ class FakeStream : public MirrorStream {
   uint64_t rewinds_ = 0;
   bool dirty_ = false;
   bool overwritten_ = false;
-  bool seal_next_ = false;  // the next commit fails to sync it
+  bool seal_next_ = false;       // the next commit fails to sync it
+  bool seal_in_append_ = false;  // a commit seals it while the shard is still in Append
   std::vector<ByteRange> unfilled_;
   absl::Status health_;
   absl::Status append_error_;

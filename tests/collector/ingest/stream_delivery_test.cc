@@ -262,7 +262,7 @@ TEST_F(StreamDeliveryTest, OnePathUnderTwoNumbersBelongsToTheLater) {
   EXPECT_EQ(agent.Received(2), 3u);
 }
 
-TEST_F(StreamDeliveryTest, AFullStoreIsWaitedForAndCreditComesWhenThereIsSpace) {
+TEST_F(StreamDeliveryTest, Fault10_AFullStoreIsWaitedForAndCreditComesWhenThereIsSpace) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
   agent.Send(1, 0, "0123");
@@ -283,6 +283,22 @@ TEST_F(StreamDeliveryTest, AFullStoreIsWaitedForAndCreditComesWhenThereIsSpace) 
   EXPECT_GT(agent.CreditGiven(), credit);
   agent.Send(1, 4, "4567");  // without opening again
   EXPECT_EQ(Bytes(), "01234567");
+}
+
+TEST_F(StreamDeliveryTest, Fault10_AStoreTooFullToOpenStreamsTellsWhenToGoOn) {
+  ScriptedAgent agent(&site_);
+  agent.Welcomed();
+  site_.store.open_error = absl::ResourceExhaustedError("no space");
+  site_.store.is_full = true;
+  EXPECT_EQ(agent.Open(1, kPath).refused(), ingest::v1::REFUSAL_REASON_STORE_FULL);
+  const uint64_t credit = agent.CreditGiven();
+  site_.Pass(absl::Seconds(5));
+  EXPECT_EQ(agent.CreditGiven(), credit);
+  site_.store.is_full = false;
+  site_.store.open_error = absl::OkStatus();
+  site_.Pass(absl::Seconds(3));
+  EXPECT_GT(agent.CreditGiven(), credit);
+  EXPECT_EQ(agent.Open(1, kPath).refused(), ingest::v1::REFUSAL_REASON_UNSPECIFIED);
 }
 
 TEST_F(StreamDeliveryTest, AStoppedStreamIsRefusedAndOthersGoOn) {
