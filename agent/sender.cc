@@ -103,8 +103,10 @@ absl::Duration Sender::next_step() const {
     case SessionState::kWaiting:
       return connect_at_;
     case SessionState::kConnecting:
-    case SessionState::kGreeting:
       return heard_at_ + dead_after_;
+    case SessionState::kGreeting:
+      return std::min(heard_at_ + dead_after_,
+                      sending_ ? absl::InfiniteDuration() : sent_at_ + heartbeat_);
     case SessionState::kStreaming: {
       absl::Duration next = heard_at_ + dead_after_;
       if (!sending_) {
@@ -129,7 +131,10 @@ void Sender::CheckPeer() {
 }
 
 void Sender::Pump() {
-  if (state_ == SessionState::kStreaming && !sending_) SendNext();
+  if (sending_) return;
+  if (state_ == SessionState::kStreaming) SendNext();
+  // A collector whose disk is slow may take long to find a name for the node.
+  if (state_ == SessionState::kGreeting) SendHeartbeatIfDue();
 }
 
 void Sender::SendNext() {
@@ -141,17 +146,19 @@ void Sender::SendNext() {
     SendGoodbye();
     return;
   }
-  const absl::Duration now = deps_.clock->Monotonic();
   // Before bytes: a busy agent is heard anyway, but its clock is shown.
-  if (now >= sent_at_ + heartbeat_) {
-    AgentMessage message;
-    message.mutable_heartbeat()->set_clock_unix_nanos(absl::ToUnixNanos(deps_.clock->Wall()));
-    Send(std::move(message));
-    return;
-  }
+  if (SendHeartbeatIfDue()) return;
   if (std::optional<AgentMessage> message = deps_.delivery->NextMessage()) {
     Send(*std::move(message));
   }
+}
+
+bool Sender::SendHeartbeatIfDue() {
+  if (deps_.clock->Monotonic() < sent_at_ + heartbeat_) return false;
+  AgentMessage message;
+  message.mutable_heartbeat()->set_clock_unix_nanos(absl::ToUnixNanos(deps_.clock->Wall()));
+  Send(std::move(message));
+  return true;
 }
 
 void Sender::Send(AgentMessage message) {
@@ -223,14 +230,13 @@ void Sender::Dispatch(const CollectorMessage& message) {
     OnSessionRefusal(message.refusal());
     return;
   }
+  if (message.has_goodbye()) {
+    last_error_ = absl::StrCat("the collector said goodbye: ", message.goodbye().detail());
+    Close("goodbye");
+    return;
+  }
   if (state_ == SessionState::kGreeting) {
-    if (message.has_welcome()) {
-      OnWelcome(message.welcome());
-    } else if (message.message_case() != CollectorMessage::MESSAGE_NOT_SET) {
-      last_error_ = "the collector answered Hello with something else than Welcome";
-      deps_.log->Warn("collector breaks the protocol", {{"detail", last_error_}});
-      Close("no Welcome");
-    }
+    OnGreetingMessage(message);
     return;
   }
   if (!proved_) {
@@ -253,15 +259,27 @@ void Sender::Dispatch(const CollectorMessage& message) {
     case CollectorMessage::kFillAck:
       deps_.delivery->OnFillAck(message.fill_ack());
       break;
-    case CollectorMessage::kGoodbye:
-      last_error_ = absl::StrCat("the collector said goodbye: ", message.goodbye().detail());
-      Close("goodbye");
-      break;
+    case CollectorMessage::kGoodbye:  // Seen above.
     case CollectorMessage::kWelcome:  // A second one tells nothing.
     case CollectorMessage::kAssetAck:
     case CollectorMessage::kHeartbeat:
     case CollectorMessage::MESSAGE_NOT_SET:  // Of a newer protocol.
       break;
+  }
+}
+
+void Sender::OnGreetingMessage(const CollectorMessage& message) {
+  switch (message.message_case()) {
+    case CollectorMessage::kWelcome:
+      OnWelcome(message.welcome());
+      break;
+    case CollectorMessage::kHeartbeat:       // It still decides.
+    case CollectorMessage::MESSAGE_NOT_SET:  // Of a newer protocol.
+      break;
+    default:
+      last_error_ = "the collector answered Hello with something else than Welcome";
+      deps_.log->Warn("collector breaks the protocol", {{"detail", last_error_}});
+      Close("no Welcome");
   }
 }
 

@@ -63,10 +63,12 @@ class Sender : public TransportEvents {
   // After each event.
   void Pump();
   void SendNext();
+  bool SendHeartbeatIfDue();
   void Send(ingest::v1::AgentMessage message);
   void SendHello();
   void SendGoodbye();
   void Dispatch(const ingest::v1::CollectorMessage& message);
+  void OnGreetingMessage(const ingest::v1::CollectorMessage& message);
   void OnWelcome(const ingest::v1::Welcome& welcome);
   void OnSessionRefusal(const ingest::v1::Refusal& refusal);
   void CheckPeer();

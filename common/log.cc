@@ -56,7 +56,7 @@ std::shared_ptr<spdlog::logger> MakeSpdlog(LogLevel level) {
   auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>();
   auto logger = std::make_shared<spdlog::logger>("tributary", std::move(sink));
   logger->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-      "%Y-%m-%dT%H:%M:%S.%eZ %^%-5!l%$ %v", spdlog::pattern_time_type::utc));
+      "%Y-%m-%dT%H:%M:%S.%eZ %^%-7l%$ %v", spdlog::pattern_time_type::utc));
   logger->set_level(SpdlogLevel(level));
   logger->flush_on(spdlog::level::debug);
   return logger;

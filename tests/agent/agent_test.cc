@@ -472,6 +472,36 @@ TEST_F(AgentTest, Session_HeartbeatsWhenIdle) {
   EXPECT_GE(collector_.Count(AgentMessage::kHeartbeat), 9);
 }
 
+TEST_F(AgentTest, Session_ACollectorThatIsSlowToWelcomeIsWaitedFor) {
+  Write(kFile, File(5));
+  collector_.hold_welcome = true;
+  StartAgent();
+  ingest::v1::CollectorMessage heartbeat;
+  heartbeat.mutable_heartbeat();
+  for (int i = 0; i < 10; ++i) {
+    RunFor(absl::Seconds(5));
+    collector_.SendToAgent(heartbeat);
+  }
+  EXPECT_EQ(collector_.connects(), 1);
+  EXPECT_GE(collector_.Count(AgentMessage::kHeartbeat), 9) << "or the collector takes it for dead";
+  collector_.AnswerHello();
+  Settle();
+  EXPECT_EQ(Mirror(), File(5));
+}
+
+TEST_F(AgentTest, Session_GoodbyeBeforeWelcomeIsTriedAgain) {
+  Write(kFile, File(5));
+  collector_.hold_welcome = true;
+  StartAgent();
+  ingest::v1::CollectorMessage goodbye;
+  goodbye.mutable_goodbye()->set_detail("the collector stops");
+  collector_.SendToAgent(goodbye);
+  collector_.hold_welcome = false;
+  RunFor(absl::Seconds(5));
+  EXPECT_EQ(collector_.connects(), 2);
+  EXPECT_EQ(Mirror(), File(5));
+}
+
 TEST_F(AgentTest, Session_UnreachableIsTriedWithBackoffAndSaysWhy) {
   collector_.reachable = false;
   StartAgent();

@@ -120,6 +120,10 @@ void FakeCollector::Send(AgentMessage message) {
 
 void FakeCollector::OnHello(const ingest::v1::Hello& hello) {
   hello_ = hello;
+  if (!hold_welcome) AnswerHello();
+}
+
+void FakeCollector::AnswerHello() {
   CollectorMessage answer;
   if (refuse_hello.has_value()) {
     *answer.mutable_refusal() = *refuse_hello;
@@ -130,7 +134,7 @@ void FakeCollector::OnHello(const ingest::v1::Hello& hello) {
   welcome->set_protocol_version(1);
   welcome->set_store_id(store_id);
   welcome->set_start_nonce(start_nonce);
-  welcome->set_node(hello.node().name());
+  welcome->set_node(hello_.node().name());
   welcome->set_credit_bytes(first_credit);
   *welcome->mutable_limits() = limits;
   credit_ = first_credit;

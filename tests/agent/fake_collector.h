@@ -45,6 +45,8 @@ class FakeCollector : public Transport {
   bool mute = false;
   // While false a connection cannot be made.
   bool reachable = true;
+  // Answers Hello only when AnswerHello is called.
+  bool hold_welcome = false;
   // Answers Hello with this instead of Welcome.
   std::optional<ingest::v1::Refusal> refuse_hello;
   // Slices of the next chunks are refused for this reason, so many times.
@@ -64,6 +66,7 @@ class FakeCollector : public Transport {
   void Restart();
   void SendToAgent(ingest::v1::CollectorMessage message);
   void GiveCredit(uint64_t bytes);
+  void AnswerHello();
   // Acknowledges what was held back by acknowledge_*.
   void AcknowledgeAll();
 

@@ -1,7 +1,6 @@
 """Memory, descriptors and disks at their bounds."""
 
 import os
-
 import subprocess
 
 import pytest
@@ -9,6 +8,7 @@ from event_files import EventFile, record, scalar_event, version_event
 from programs import wait_for
 
 INGEST_MEMORY = 64 << 20
+FILE = "events.out.tfevents.1700000000.h.1.0"
 
 
 def write_file(path, records, tag="loss"):
@@ -55,38 +55,42 @@ def run(*command):
 
 
 @pytest.fixture
-def disk(tmp_path):
+def disk(tmp_path, request):
     if os.geteuid() != 0:
         pytest.skip("mounting a loop device needs root")
     made = LoopDisk(tmp_path, 2 << 30)
-    yield made
-    made.thaw()
+    request.addfinalizer(made.close)
+    return made
 
 
 def test_fault_12_a_hundred_agents_and_a_frozen_disk(site, disk, tmp_path):
     site.store = disk.mount / "store"
     site.start_collector("--ingest-memory", "64MiB", "--data-free-min", "0")
-    for number in range(100):
-        write_file(tmp_path / f"n{number}" / "run" / "events.out.tfevents.1700000000.h.1.0", 40_000)
-    disk.freeze()
     agents = [site.start_agent(f"n{number}", tmp_path / f"n{number}") for number in range(100)]
+    wait_for(lambda: connected(site) == 100, "100 agents are connected", 60, every=0.5)
+    disk.freeze()
     try:
+        for number in range(100):
+            write_file(tmp_path / f"n{number}" / "run" / FILE, 40_000)
+        # It has no name yet, and gets none while nothing can be written.
+        late = site.start_agent("late", tmp_path / "n0")
         peak = 0
         for _ in range(250):
             peak = max(peak, site.collector.rss_bytes())
             subprocess.run(["sleep", "0.1"], check=True)
-        nodes = site.http.json("/api/v1/cluster")["nodes"]
-        connected = [node["name"] for node in nodes if node["state"] == "connected"]
-        assert all(agent.running() for agent in agents)
-        assert len(connected) == 100, f"{len(connected)} of 100 agents are connected after 25 s on a frozen disk"
+        assert all(agent.running() for agent in [*agents, late])
+        assert connected(site) == 100, "agents were lost within 25 s on a frozen disk"
+        assert not [agent.log for agent in [*agents, late] if "will try again" in agent.text()], "agents had to connect again"
         assert peak < INGEST_MEMORY + (100 << 20), f"{peak / 1e6:.0f} MB resident"
     finally:
         disk.thaw()
-    sources = {(f"n{number}", "run/events.out.tfevents.1700000000.h.1.0"): tmp_path / f"n{number}" / "run" / "events.out.tfevents.1700000000.h.1.0"
-               for number in range(100)}
+    sources = {(f"n{number}", f"run/{FILE}"): tmp_path / f"n{number}" / "run" / FILE for number in range(100)}
+    sources[("late", f"run/{FILE}")] = tmp_path / "n0" / "run" / FILE
     wait_for(lambda: site.durable(sources), "everything is durable after the thaw", 120, every=0.5)
-    site.close()
-    disk.close()
+
+
+def connected(site):
+    return sum(node["state"] == "connected" for node in site.http.json("/api/v1/cluster")["nodes"])
 
 
 def test_fault_10_a_full_disk_then_space_again(site, tmp_path):
@@ -99,7 +103,7 @@ def test_fault_10_a_full_disk_then_space_again(site, tmp_path):
         site.store = mount / "store"
         site.start_collector("--data-free-min", "0")
         ballast = mount / "ballast"
-        ballast.write_bytes(b"\0" * (14 << 20))
+        ballast.write_bytes(b"\0" * (18 << 20))
         path = tmp_path / "n" / "run" / "events.out.tfevents.1700000000.h.1.0"
         write_file(path, 240_000)
         site.start_agent("n", tmp_path / "n")
