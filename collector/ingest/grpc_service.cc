@@ -3,9 +3,12 @@
 #include <grpcpp/grpcpp.h>
 
 #include <deque>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
 #include "common/mutex.h"
 #include "tributary/ingest/v1/ingest.grpc.pb.h"
 
@@ -16,20 +19,19 @@ using ingest::v1::AgentMessage;
 using ingest::v1::CollectorMessage;
 using Reactor = grpc::ServerBidiReactor<AgentMessage, CollectorMessage>;
 
-// How long a session that was closed may take to hand over what is queued for it.
-constexpr absl::Duration kCloseGrace = absl::Seconds(5);
-
-// "ipv4:10.0.0.7:5123" -> "10.0.0.7:5123". Sockets that were handed over have no name in gRPC.
-std::string PeerAddress(const std::string& uri) {
-  const size_t colon = uri.find(':');
-  return colon == std::string::npos ? uri : uri.substr(colon + 1);
+// "ipv4:10.0.0.7:5123" -> "10.0.0.7:5123", "ipv6:%5B::1%5D:5123" -> "[::1]:5123".
+std::string PeerAddress(absl::string_view uri) {
+  return absl::StrReplaceAll(uri.substr(uri.find(':') + 1),
+                             {{"%5B", "["}, {"%5D", "]"}, {"%25", "%"}});
 }
 
 // What the session table holds of a call. Outlives the call: after Detach all of it is a no-op.
 class GrpcPeer : public SessionPeer, public std::enable_shared_from_this<GrpcPeer> {
  public:
-  GrpcPeer(Reactor* reactor, grpc::CallbackServerContext* context, TaskQueue* queue)
-      : queue_(queue),
+  GrpcPeer(const GrpcServer::Options& options, Reactor* reactor,
+           grpc::CallbackServerContext* context, TaskQueue* queue)
+      : options_(options),
+        queue_(queue),
         address_(PeerAddress(context->peer())),
         reactor_(reactor),
         context_(context) {}
@@ -37,6 +39,7 @@ class GrpcPeer : public SessionPeer, public std::enable_shared_from_this<GrpcPee
   void Send(CollectorMessage message) override ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     if (closing_ || finished_) return;
+    unread_bytes_ += message.ByteSizeLong();
     outgoing_.push_back(std::move(message));
     Advance();
   }
@@ -49,32 +52,34 @@ class GrpcPeer : public SessionPeer, public std::enable_shared_from_this<GrpcPee
   void Close() override ABSL_LOCKS_EXCLUDED(mu_) {
     {
       MutexLock lock(&mu_);
-      if (closing_) return;
       closing_ = true;
       Advance();
       if (finished_) return;
     }
     // A peer that reads nothing would hold the call for ever.
-    queue_->PostAfter(kCloseGrace, [peer = shared_from_this()] { peer->Cut(); });
+    queue_->PostAfter(options_.close_grace, [peer = shared_from_this()] { peer->Cut(); });
   }
 
   std::string address() const override { return address_; }
 
-  // The session queue has dealt with the last message.
+  // The session queue has dealt with the last message; `message` is for the next one.
   void ReadNext(AgentMessage* message) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
-    if (reactor_ != nullptr && !finished_ && !closing_) reactor_->StartRead(message);
+    next_read_ = message;
+    ReadIfRead();
   }
 
   void OnWritten(bool ok) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     writing_ = false;
+    unread_bytes_ -= outgoing_.front().ByteSizeLong();
     outgoing_.pop_front();
     if (!ok) {
       closing_ = true;
       outgoing_.clear();
     }
     Advance();
+    ReadIfRead();
   }
 
   // The agent says nothing more, or the connection broke.
@@ -101,6 +106,14 @@ class GrpcPeer : public SessionPeer, public std::enable_shared_from_this<GrpcPee
   SessionId id;
 
  private:
+  // Starts the next read, unless the agent has too much to read itself.
+  void ReadIfRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (next_read_ == nullptr || reactor_ == nullptr || finished_ || closing_) return;
+    if (unread_bytes_ > options_.unread_bytes_max) return;
+    if (outgoing_.size() > options_.unread_messages_max) return;
+    reactor_->StartRead(std::exchange(next_read_, nullptr));
+  }
+
   // Starts the next write, or finishes what is closed and empty. gRPC runs no reaction inside a
   // Start call made here, so the lock may be held.
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
@@ -114,6 +127,7 @@ class GrpcPeer : public SessionPeer, public std::enable_shared_from_this<GrpcPee
     }
   }
 
+  const GrpcServer::Options options_;
   TaskQueue* const queue_;
   const std::string address_;
   mutable Mutex mu_;
@@ -121,6 +135,9 @@ class GrpcPeer : public SessionPeer, public std::enable_shared_from_this<GrpcPee
   grpc::CallbackServerContext* context_ ABSL_GUARDED_BY(mu_);
   // The front is being written while writing_; a deque keeps it where it is.
   std::deque<CollectorMessage> outgoing_ ABSL_GUARDED_BY(mu_);
+  uint64_t unread_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // of outgoing_
+  // Where the next message is to be read to; null while a read is under way.
+  AgentMessage* next_read_ ABSL_GUARDED_BY(mu_) = nullptr;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
@@ -129,8 +146,10 @@ class GrpcPeer : public SessionPeer, public std::enable_shared_from_this<GrpcPee
 // One call of Session. Deletes itself when gRPC is done with it.
 class SessionReactor : public Reactor {
  public:
-  SessionReactor(Ingest* ingest, grpc::CallbackServerContext* context)
-      : ingest_(ingest), peer_(std::make_shared<GrpcPeer>(this, context, ingest->session_queue())) {
+  SessionReactor(const GrpcServer::Options& options, Ingest* ingest,
+                 grpc::CallbackServerContext* context)
+      : ingest_(ingest),
+        peer_(std::make_shared<GrpcPeer>(options, this, context, ingest->session_queue())) {
     ingest_->session_queue()->Post(
         [target = ingest_, peer = peer_] { peer->id = target->sessions()->Connect(peer); });
     peer_->ReadNext(&message_);
@@ -184,11 +203,12 @@ grpc::Status ToGrpc(const absl::Status& status) {
 
 class Service : public ingest::v1::Ingest::CallbackService {
  public:
-  explicit Service(Ingest* ingest) : ingest_(ingest) {}
+  Service(const GrpcServer::Options& options, Ingest* ingest)
+      : options_(options), ingest_(ingest) {}
 
   Reactor* Session(grpc::CallbackServerContext* context) override {
     if (ingest_ == nullptr) return new RefusingReactor(NoStore());
-    return new SessionReactor(ingest_, context);
+    return new SessionReactor(options_, ingest_, context);
   }
 
   grpc::ServerUnaryReactor* DescribeNode(grpc::CallbackServerContext* context,
@@ -214,13 +234,14 @@ class Service : public ingest::v1::Ingest::CallbackService {
                         "this collector has no store: start it with --data DIR");
   }
 
+  const GrpcServer::Options options_;
   Ingest* const ingest_;
 };
 
 }  // namespace
 
 struct GrpcServer::Impl {
-  explicit Impl(Ingest* ingest) : service(ingest) {}
+  Impl(const Options& options, Ingest* ingest) : service(options, ingest) {}
   Service service;
   // Handed-over sockets come in here; must not outlive the server's Shutdown.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
@@ -232,12 +253,25 @@ GrpcServer::~GrpcServer() = default;
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options,
                                                               Ingest* ingest) {
-  auto impl = std::make_unique<Impl>(ingest);
+  auto impl = std::make_unique<Impl>(options, ingest);
+  const auto millis = [](absl::Duration time) {
+    return static_cast<int>(absl::ToInt64Milliseconds(time));
+  };
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(options.message_bytes_max);
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.calls_max);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, millis(options.idle_max));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, millis(options.keepalive_time));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, millis(options.keepalive_timeout));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // Agents ping too, also while they wait for Welcome: no reason to send them away.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             millis(options.keepalive_time) / 2);
+  for (const grpc_compression_algorithm algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
+  }
   builder.RegisterService(&impl->service);
   impl->acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,

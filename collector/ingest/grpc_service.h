@@ -20,10 +20,23 @@ class GrpcServer {
     int message_bytes_max = 16 << 20;
     // Calls at once on one connection.
     int calls_max = 100;
+    // While so much waits for an agent that does not read, nothing more is read from it. It is then
+    // silent and ends as such; what it makes us keep is bounded.
+    uint64_t unread_bytes_max = 1u << 20;
+    uint64_t unread_messages_max = 1'024;
+    // How long a session that was closed may take to read what is queued for it.
+    absl::Duration close_grace = absl::Seconds(5);
+    // A connection without a call for so long is closed.
+    absl::Duration idle_max = absl::Minutes(5);
+    // A connection whose other end gives no answer is closed: asked after so long a silence, and
+    // given so long to answer. Calls have heartbeats of their own.
+    absl::Duration keepalive_time = absl::Seconds(10);
+    absl::Duration keepalive_timeout = absl::Seconds(10);
   };
 
   // Without `ingest` (null) every call is answered by FAILED_PRECONDITION, which says that the
-  // collector has no store. `ingest` and its session queue must outlive Stop.
+  // collector has no store. Messages that are compressed are refused: they could be small and
+  // become huge. `ingest` and its session queue must outlive Stop.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options, Ingest* ingest);
   ~GrpcServer();
 
