@@ -56,7 +56,9 @@ absl::StatusOr<std::vector<DurableAdvance>> Committer::Run(std::vector<CommitNot
       advances.push_back(Seal(&item));
       continue;
     }
-    item.stream->SetMark(marks[next_mark++], /*name_is_durable=*/true);
+    // Without bytes its name was not synced, and may not even be there: the stream can have been
+    // dirty with those of the generation before.
+    item.stream->SetMark(marks[next_mark++], /*name_is_durable=*/item.note.offset > 0);
     advances.push_back({.stream = item.note.stream,
                         .generation = item.note.generation,
                         .durable = item.note.offset});
