@@ -14,9 +14,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "common/types.h"
 
 namespace tributary {
@@ -93,7 +93,7 @@ class CreditPool {
     bool to_be_told = false;  // is given at least a byte once the pool is not paused
   };
   static uint64_t Used(const Share& share) { return share.held + share.in_flight + share.owed; }
-  using Given = absl::flat_hash_map<SessionId, uint64_t>;
+  using Given = std::map<SessionId, uint64_t>;
   uint64_t Reserved(const Share& share) const;
   // Takes bytes out of flight. Null for a session that ended; its share goes with the last of them.
   Share* Land(SessionId session, uint64_t bytes);
@@ -114,7 +114,8 @@ class CreditPool {
   void TellOwed(Given* given);
 
   const Options options_;
-  absl::flat_hash_map<SessionId, Share> shares_;
+  // Ordered, so that a simulation repeats.
+  std::map<SessionId, Share> shares_;
   // Who waits for its turn. What is owed is reserved already. Those below the floor have room by
   // right and wait for nobody else.
   std::deque<SessionId> turns_;

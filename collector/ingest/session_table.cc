@@ -149,7 +149,7 @@ void SessionTable::Flush() {
   for (const CreditPool::Grant& grant : pool_.TakeGrants()) {
     if (Session* session = FindSession(grant.session)) session->GiveCredit(grant.bytes);
   }
-  absl::flat_hash_set<SessionId> later;
+  std::set<SessionId> later;
   for (const SessionId id : std::exchange(flush_, {})) {
     Session* const session = FindSession(id);
     if (session != nullptr && !session->Flush()) later.insert(id);

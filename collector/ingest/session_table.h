@@ -14,11 +14,10 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "collector/ingest/credit_pool.h"
@@ -70,6 +69,8 @@ class SessionTable : public SessionHost {
   void Stop(const std::string& why);
 
   void ForEachLive(absl::FunctionRef<void(const Session&)> visit) const;
+  // All credit that agents hold or have used for bytes that are on their way.
+  uint64_t reserved_bytes() const { return pool_.reserved_bytes(); }
   // Names that were wanted twice: by sessions now, and refusals of the last ten minutes.
   std::vector<ConflictStatus> Conflicts() const;
 
@@ -129,10 +130,12 @@ class SessionTable : public SessionHost {
   SessionContext context_;
 
   uint64_t last_id_ = 0;
-  absl::flat_hash_map<SessionId, std::unique_ptr<Session>> sessions_;
-  absl::flat_hash_map<SessionId, Candidate> candidates_;
+  // Ordered, as is flush_: the order in which sessions are served follows from what happened, so a
+  // simulation repeats.
+  std::map<SessionId, std::unique_ptr<Session>> sessions_;
+  std::map<SessionId, Candidate> candidates_;
   std::vector<std::unique_ptr<Session>> ended_;  // until the present task is over
-  absl::flat_hash_set<SessionId> flush_;
+  std::set<SessionId> flush_;
   bool flush_posted_ = false;
   bool polling_full_ = false;
   bool stopping_ = false;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
@@ -120,7 +121,8 @@ class Discovery {
     absl::Status error;
     // Names point into `files_`.
     absl::flat_hash_map<absl::string_view, TailedFileId> files;
-    absl::flat_hash_map<std::string, DirectoryId> directories;
+    // Ordered: a sweep goes through them.
+    absl::btree_map<std::string, DirectoryId> directories;
   };
   struct RootState {
     std::string real_path;

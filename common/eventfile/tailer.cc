@@ -5,6 +5,8 @@
 #include <list>
 #include <utility>
 
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
@@ -61,11 +63,12 @@ struct Tailer::Impl {
   bool sweeping = false;
   absl::Duration next_sweep_all = -absl::InfiniteDuration();
   absl::Duration next_sweep_recent = -absl::InfiniteDuration();
-  absl::flat_hash_map<TailedFileId, Retry> retries;
+  // Ordered where they are walked: a simulation looks at files in the same order each time.
+  absl::btree_map<TailedFileId, Retry> retries;
   absl::flat_hash_set<TailedFileId> changed;
   // Of unwatched directories, changed within kRecent.
-  absl::flat_hash_set<TailedFileId> recent_unwatched;
-  absl::flat_hash_set<DirectoryId> unwatched;
+  absl::btree_set<TailedFileId> recent_unwatched;
+  absl::btree_set<DirectoryId> unwatched;
 
   // Most recently used first.
   std::list<OpenFile> open;
