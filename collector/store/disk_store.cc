@@ -264,6 +264,8 @@ absl::Status DiskStore::StartGeneration(MirrorStream* stream, Generation differs
 
   const std::string directory = mirror->superseded_dir();
   RETURN_IF_ERROR(deps_.files->MakeDirectories(directory));
+  // Before anything is moved into it: a crash may keep the rename and not the directory.
+  RETURN_IF_ERROR(SyncDirectoryChain(deps_.files, directory, options_.data_dir));
   const std::string aside = JoinPath(directory, absl::StrCat(differs_from.value()));
   const std::string free_name =
       FreeName(deps_.files, directory, absl::StrCat(differs_from.value()));

@@ -112,6 +112,7 @@ absl::Status Recovery::FinishAside(Plan* plan) {
   if (absl::IsNotFound(moved)) {
     // The next generation's file is only made once the rename is durable: this is the old one.
     RETURN_IF_ERROR(deps_.files->MakeDirectories(directory));
+    RETURN_IF_ERROR(SyncDirectoryChain(deps_.files, directory, data_dir_));
     const absl::Status renamed = deps_.files->Rename(path, aside);
     if (!renamed.ok() && !absl::IsNotFound(renamed)) return renamed;
   } else if (!moved.ok()) {
