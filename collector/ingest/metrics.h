@@ -11,7 +11,7 @@
 
 namespace tributary {
 
-// Bytes balance: accepted = stored + repeated + refused + in flight.
+// Bytes balance: accepted = stored + repeated + filled + refused + in flight.
 class IngestMetrics {
  public:
   explicit IngestMetrics(MetricsRegistry* registry);
@@ -33,6 +33,7 @@ class IngestMetrics {
   void StreamSealed();
   void SetPool(uint64_t reserved_bytes, uint64_t sessions);
   void SetStreams(uint64_t streams);
+  void SetStoreFull(bool full);
 
  private:
   Counter sessions_opened_;
@@ -45,13 +46,14 @@ class IngestMetrics {
   Counter bytes_refused_;
   Counter generations_started_;
   Counter bytes_filled_;
-  Histogram commit_ms_;
+  Histogram commit_seconds_;
   Counter streams_committed_;
   Counter commits_failed_;
   Counter streams_sealed_;
   Gauge pool_reserved_bytes_;
   Gauge pool_sessions_;
   Gauge streams_;
+  Gauge store_full_;
 };
 
 }  // namespace tributary

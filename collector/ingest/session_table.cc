@@ -167,6 +167,7 @@ void SessionTable::OnStoreFull() {
   pool_.Pause();
   if (polling_full_) return;
   polling_full_ = true;
+  deps_.metrics->SetStoreFull(true);
   deps_.log->Error("the store has no space; agents wait, what is there is served", {});
   deps_.session->PostAfter(absl::Seconds(1), [this] { PollFull(); });
 }
@@ -178,6 +179,7 @@ void SessionTable::PollFull() {
       return;
     }
     polling_full_ = false;
+    deps_.metrics->SetStoreFull(false);
     pool_.Resume();
     deps_.log->Info("the store has space again", {});
     PostFlush();

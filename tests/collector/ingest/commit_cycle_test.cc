@@ -65,7 +65,7 @@ TEST_F(CommitCycleTest, NothingIsCommittedWhileNothingIsDirty) {
   EXPECT_EQ(site_.store.commits, commits);
 }
 
-TEST_F(CommitCycleTest, WithoutSpaceTheNotesAreGivenAgain) {
+TEST_F(CommitCycleTest, Fault10_WithoutSpaceTheNotesAreGivenAgain) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, "a.tfevents");
   site_.store.commit_error = absl::ResourceExhaustedError("no space for the registry");
@@ -81,7 +81,7 @@ TEST_F(CommitCycleTest, WithoutSpaceTheNotesAreGivenAgain) {
   EXPECT_TRUE(site_.fatal.ok());
 }
 
-TEST_F(CommitCycleTest, AnyOtherErrorOfTheRegistryEndsTheProcessAndAcknowledgesNothing) {
+TEST_F(CommitCycleTest, Fault9_AnyOtherErrorOfTheRegistryEndsTheProcessAndAcknowledgesNothing) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, "a.tfevents");
   site_.store.commit_error = absl::InternalError("EIO");
@@ -98,7 +98,7 @@ TEST_F(CommitCycleTest, AnyOtherErrorOfTheRegistryEndsTheProcessAndAcknowledgesN
   EXPECT_TRUE(done);
 }
 
-TEST_F(CommitCycleTest, DataLoss_ASealedStreamIsAskedForAgainAndIndexedAnew) {
+TEST_F(CommitCycleTest, Fault9_ASealedStreamIsAskedForAgainAndIndexedAnew) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, "a.tfevents");
   EventFileBuilder file;
@@ -129,7 +129,7 @@ TEST_F(CommitCycleTest, DataLoss_ASealedStreamIsAskedForAgainAndIndexedAnew) {
   EXPECT_EQ(points->steps, (std::vector<int64_t>{1, 2}));
 }
 
-TEST_F(CommitCycleTest, DurableOfAnEarlierGenerationIsNotToldForTheNext) {
+TEST_F(CommitCycleTest, Fault22_DurableOfAnEarlierGenerationIsNotToldForTheNext) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, "a.tfevents");
   site_.commit_frozen = true;

@@ -102,7 +102,7 @@ TEST_F(LocalFileTest, GrowsByAnyPiece) {
   }
 }
 
-TEST_F(LocalFileTest, Replaced_OtherBytesAtTheStart) {
+TEST_F(LocalFileTest, Fault22_Replaced_OtherBytesAtTheStart) {
   files_.WriteFile(kPath, Steps({1, 2}).Build());
   Load();
   files_.ReplaceFile(
@@ -129,7 +129,7 @@ TEST_F(LocalFileTest, Replaced_ByAShorterFileOfOtherBytes) {
   EXPECT_THAT(StepsOf("other"), ElementsAre(9));
 }
 
-TEST_F(LocalFileTest, ACopyWithAnotherInodeIsTheSameFile) {
+TEST_F(LocalFileTest, Fault24_ACopyWithAnotherInodeIsTheSameFile) {
   files_.WriteFile(kPath, Steps({1, 2}).Build());
   Load();
   files_.ReplaceFile(kPath, Steps({1, 2, 3}).Build());
@@ -137,7 +137,7 @@ TEST_F(LocalFileTest, ACopyWithAnotherInodeIsTheSameFile) {
   EXPECT_THAT(StepsOf(), ElementsAre(1, 2, 3));
 }
 
-TEST_F(LocalFileTest, ShorterWithEqualBytesKeepsItsPointsUntilItGrowsAgain) {
+TEST_F(LocalFileTest, Fault5_ShorterWithEqualBytesKeepsItsPointsUntilItGrowsAgain) {
   const std::string content = Steps({1, 2, 3}).Build();
   files_.WriteFile(kPath, content);
   Load();

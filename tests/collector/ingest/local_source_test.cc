@@ -171,7 +171,7 @@ TEST_F(LocalSourceTest, LargeFilesTakeTurnsAndSmallOnesGoFirst) {
   EXPECT_TRUE(source_->state().loaded);
 }
 
-TEST_F(LocalSourceTest, AReplacedFileIsReadAgain) {
+TEST_F(LocalSourceTest, Fault24_AReplacedFileIsReadAgain) {
   files_.WriteFile(Path("a"), Steps({1, 2, 3}).Build());
   Start();
   Settle();
@@ -198,7 +198,7 @@ TEST_F(LocalSourceTest, ZerosAreGivenUpFiveSecondsAfterTheLastGrowth) {
   EXPECT_THAT(StepsOf("a"), ElementsAre(1, 3, 4));
 }
 
-TEST_F(LocalSourceTest, ZerosFilledInTimeAreNoDamage) {
+TEST_F(LocalSourceTest, Fault26_ZerosFilledInTimeAreNoDamage) {
   EventFileBuilder builder = Steps({1, 2, 3});
   const std::string whole = builder.Build();
   const uint64_t begin = builder.record_offsets()[2];
@@ -211,7 +211,7 @@ TEST_F(LocalSourceTest, ZerosFilledInTimeAreNoDamage) {
   EXPECT_THAT(StepsOf("a"), ElementsAre(1, 2, 3));
 }
 
-TEST_F(LocalSourceTest, ADeletedFileStaysUnlessDeletesAreFollowed) {
+TEST_F(LocalSourceTest, Fault24_ADeletedFileStaysUnlessDeletesAreFollowed) {
   for (const bool follow_deletes : {false, true}) {
     index_ = Index::Make({});
     loaders_.clear();

@@ -48,7 +48,7 @@ TEST(MessageCheckTest, Hello_WithoutAVersion) {
   EXPECT_EQ(ReasonOf(CheckHello(hello, kStore, {})), ingest::v1::REFUSAL_REASON_VERSION);
 }
 
-TEST(MessageCheckTest, Hello_ForAnotherStore) {
+TEST(MessageCheckTest, Fault48_Hello_ForAnotherStore) {
   ingest::v1::Hello hello = GoodHello();
   hello.set_store_id("4567");
   EXPECT_EQ(ReasonOf(CheckHello(hello, kStore, {})), ingest::v1::REFUSAL_REASON_WRONG_STORE);
@@ -99,7 +99,7 @@ TEST(MessageCheckTest, Open_Good) {
   EXPECT_FALSE(CheckOpen(open, {}).has_value());
 }
 
-TEST(MessageCheckTest, Malicious_PathsThatEscape) {
+TEST(MessageCheckTest, Fault39_Malicious_PathsThatEscape) {
   for (const std::string& path : {std::string(), std::string("/etc/passwd"), std::string("../x"),
                                   std::string("a/../b"), std::string("a//b"), std::string("a/."),
                                   std::string("a/"), std::string("a\0b", 3), std::string("..")}) {
@@ -154,7 +154,7 @@ TEST(MessageCheckTest, Chunk_Bounds) {
   EXPECT_EQ(ReasonOf(CheckChunk(chunk, limits, &bytes)), ingest::v1::REFUSAL_REASON_LIMIT);
 }
 
-TEST(MessageCheckTest, Malicious_OffsetsThatOverflow) {
+TEST(MessageCheckTest, Fault37_Malicious_OffsetsThatOverflow) {
   ingest::v1::Chunk chunk;
   uint64_t bytes = 0;
   chunk.add_slices()->set_data("12");

@@ -24,7 +24,7 @@ class SessionTableTest : public ::testing::Test {
   IngestSite site_;
 };
 
-TEST_F(SessionTableTest, TheSameAgentReplacesItsOlderSessionAtOnce) {
+TEST_F(SessionTableTest, Fault14_TheSameAgentReplacesItsOlderSessionAtOnce) {
   ScriptedAgent older(&site_);
   older.Welcomed()->Open(1, "a.tfevents");
   ScriptedAgent newer(&site_);
@@ -53,7 +53,7 @@ TEST_F(SessionTableTest, AnotherMachineOfTheNameThatAnswersMakesTheSecondOne) {
   EXPECT_EQ(conflicts[0].wanted, "node07");
 }
 
-TEST_F(SessionTableTest, AnotherBootOfASilentNodeIsTheNodeThatCameBack) {
+TEST_F(SessionTableTest, Fault5_AnotherBootOfASilentNodeIsTheNodeThatCameBack) {
   ScriptedAgent before(&site_);
   before.Welcomed();
   ScriptedAgent after(&site_);
@@ -78,7 +78,7 @@ TEST_F(SessionTableTest, AClonedImageIsToldToTakeAName) {
   EXPECT_THAT(clone.RefusalDetail(), HasSubstr("--node"));
 }
 
-TEST_F(SessionTableTest, TwoNewMachinesOfOneNameAtOnceAreToldApart) {
+TEST_F(SessionTableTest, Fault43_TwoNewMachinesOfOneNameAtOnceAreToldApart) {
   site_.commit_frozen = true;
   ScriptedAgent first(&site_);
   first.SayHello();
@@ -175,6 +175,41 @@ TEST_F(SessionTableTest, SessionsBeyondHalfOfThePoolAreBusyUntilOneLeaves) {
   ScriptedAgent again(&site, "late");
   again.SayHello();
   EXPECT_EQ(NodeOf(again), "late");
+}
+
+// All agents of a cluster come back at once, with more to send than the pool holds: each one is let
+// in, memory keeps its bound at every moment, and all of it becomes durable.
+TEST_F(SessionTableTest, Fault19_AThousandAgentsReconnectAtOnce) {
+  constexpr size_t kAgents = 1000;
+  constexpr uint64_t kBytes = 64u << 10;
+  Ingest::Options options;
+  options.credit.pool_bytes = 20u << 20;
+  IngestSite site(options, /*shards=*/4);
+  site.Start();
+  std::vector<std::unique_ptr<ScriptedAgent>> agents;
+  for (size_t i = 0; i < kAgents; ++i) {
+    agents.push_back(std::make_unique<ScriptedAgent>(&site, absl::StrCat("node", i)));
+  }
+  for (auto& agent : agents) agent->SayHello();
+  for (auto& agent : agents) agent->Open(1, "a.tfevents");
+  std::vector<uint64_t> sent(kAgents);
+  for (int round = 0; round < 64; ++round) {
+    site.shards_frozen = true;  // all of a round is on its way at once
+    uint64_t sent_now = 0;
+    for (size_t i = 0; i < kAgents; ++i) {
+      const uint64_t bytes = std::min(agents[i]->CreditGiven() - sent[i], kBytes - sent[i]);
+      if (bytes > 0) agents[i]->Send(1, sent[i], std::string(bytes, 'x'));
+      sent[i] += bytes;
+      sent_now += bytes;
+    }
+    EXPECT_LE(sent_now, 20u << 20);
+    if (sent_now == 0) break;
+    site.shards_frozen = false;
+    site.Run();
+  }
+  site.shards_frozen = false;
+  site.Pass(absl::Seconds(1));
+  for (size_t i = 0; i < kAgents; ++i) ASSERT_EQ(agents[i]->Durable(1), kBytes) << i;
 }
 
 // A hundred agents send all they may to a disk that does not move: what they have on its way stays

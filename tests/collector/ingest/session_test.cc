@@ -65,13 +65,30 @@ TEST_F(SessionTest, Malicious_AMessageBeforeWelcomeEndsIt) {
   EXPECT_EQ(agent.Count(&CollectorMessage::has_welcome), 0u);
 }
 
-TEST_F(SessionTest, AMessageOfALaterProtocolIsIgnored) {
+TEST_F(SessionTest, Fault47_AMessageOfALaterProtocolIsIgnored) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Say(ScriptedAgent::Message());
   EXPECT_FALSE(agent.ended());
 }
 
-TEST_F(SessionTest, Malicious_MoreBytesThanCredit) {
+TEST_F(SessionTest, Fault47_AnAgentOfALaterVersionIsServedWithOurs) {
+  ScriptedAgent agent(&site_);
+  agent.hello()->set_protocol_version(7);
+  agent.hello()->GetReflection()->MutableUnknownFields(agent.hello())->AddVarint(900, 1);
+  agent.Welcomed();
+  EXPECT_EQ(agent.Last(&CollectorMessage::has_welcome)->welcome().protocol_version(), 1u);
+}
+
+TEST_F(SessionTest, Fault48_AnAgentThatExpectsAnotherStoreIsRefused) {
+  ScriptedAgent agent(&site_);
+  agent.hello()->set_store_id("the store before the restore");
+  agent.SayHello();
+  EXPECT_EQ(agent.Refused(), ingest::v1::REFUSAL_REASON_WRONG_STORE);
+  EXPECT_THAT(agent.RefusalDetail(), HasSubstr(site_.store.store_id()));
+  EXPECT_TRUE(agent.ended());
+}
+
+TEST_F(SessionTest, Fault37_Malicious_MoreBytesThanCredit) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, "run/events.out.tfevents.1.h");
   agent.Send(1, 0, std::string((8 << 10) + 1, 'x'));
@@ -81,7 +98,7 @@ TEST_F(SessionTest, Malicious_MoreBytesThanCredit) {
   EXPECT_EQ(site_.store.Find("node07", "run/events.out.tfevents.1.h")->received(), 0u);
 }
 
-TEST_F(SessionTest, Malicious_MoreCreditReturnedThanHeld) {
+TEST_F(SessionTest, Fault37_Malicious_MoreCreditReturnedThanHeld) {
   ScriptedAgent agent(&site_);
   agent.Welcomed();
   ScriptedAgent::Message message;
@@ -117,7 +134,7 @@ TEST_F(SessionTest, Malicious_TooManySlicesInFlight) {
   EXPECT_EQ(site.store.Find("node07", "run/events.out.tfevents.1.h")->received(), 4u);
 }
 
-TEST_F(SessionTest, BytesForAStreamThatWasNeverOpened) {
+TEST_F(SessionTest, Fault37_BytesForAStreamThatWasNeverOpened) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Send(9, 0, "bytes");
   EXPECT_EQ(agent.Refused(), ingest::v1::REFUSAL_REASON_NOT_OPEN);
@@ -266,7 +283,7 @@ TEST_F(SessionTest, GoodbyeEndsItAndFreesItsStreams) {
   EXPECT_EQ(next.Open(1, "a.tfevents").refused(), ingest::v1::REFUSAL_REASON_UNSPECIFIED);
 }
 
-TEST_F(SessionTest, ALivePeerGetsHeartbeatsAndASilentOneIsEndedWithin20Seconds) {
+TEST_F(SessionTest, Fault14_ALivePeerGetsHeartbeatsAndASilentOneIsEndedWithin20Seconds) {
   ScriptedAgent agent(&site_);
   agent.Welcomed();
   for (int second = 0; second < 60; ++second) {
@@ -282,13 +299,13 @@ TEST_F(SessionTest, ALivePeerGetsHeartbeatsAndASilentOneIsEndedWithin20Seconds) 
   EXPECT_TRUE(agent.ended());
 }
 
-TEST_F(SessionTest, AConnectionThatSaysNothingIsEnded) {
+TEST_F(SessionTest, Fault14_AConnectionThatSaysNothingIsEnded) {
   ScriptedAgent agent(&site_);
   site_.Pass(absl::Seconds(22));
   EXPECT_TRUE(agent.ended());
 }
 
-TEST_F(SessionTest, APeerThatDoesNotReadIsEnded) {
+TEST_F(SessionTest, Fault15_APeerThatDoesNotReadIsEnded) {
   ScriptedAgent agent(&site_);
   agent.Welcomed();
   agent.peer()->queued = 5000;
@@ -296,7 +313,7 @@ TEST_F(SessionTest, APeerThatDoesNotReadIsEnded) {
   EXPECT_TRUE(agent.ended());
 }
 
-TEST_F(SessionTest, AcksWaitForASlowReaderAndComeMerged) {
+TEST_F(SessionTest, Fault17_AcksWaitForASlowReaderAndComeMerged) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, "a.tfevents");
   agent.peer()->queued = 100;

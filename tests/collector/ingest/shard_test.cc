@@ -1,6 +1,7 @@
 // The index behind the mirror: after a start, with holes, with files that are not indexed.
 #include <gtest/gtest.h>
 
+#include "common/eventfile/crc32c.h"
 #include "tests/collector/ingest/ingest_site.h"
 #include "tests/support/event_file_builder.h"
 
@@ -44,7 +45,7 @@ class ShardTest : public ::testing::Test {
   IngestSite site_;
 };
 
-TEST_F(ShardTest, Start_IndexesWhatRecoveryKept) {
+TEST_F(ShardTest, Fault2_Start_IndexesWhatRecoveryKept) {
   Recovered("run/a.tfevents", ManyPoints(500));
   site_.Start();
   EXPECT_EQ(site_.ingest->streams_loading(), 1);
@@ -80,7 +81,7 @@ TEST_F(ShardTest, Start_BytesThatArriveMeanwhileAreVisibleWhenTheIndexIsThere) {
   EXPECT_EQ(Points(), 500u);
 }
 
-TEST_F(ShardTest, Start_AMirrorThatCannotBeReadIsTriedAgain) {
+TEST_F(ShardTest, Fault8_Start_AMirrorThatCannotBeReadIsTriedAgain) {
   Recovered("run/a.tfevents", ManyPoints(10));
   FakeFileSystem::Fault fault;
   fault.call = FakeFileSystem::Call::kOpen;
@@ -107,6 +108,78 @@ TEST_F(ShardTest, ProfilerMarksAreMirroredAndNotIndexed) {
   EXPECT_TRUE(site_.index->Runs().empty());
 }
 
+// Bytes that are no good records: the mirror has them as they are, what is good is shown, and the
+// hole is told with its place.
+class ShardDamageTest : public ShardTest {
+ protected:
+  static constexpr char kPath[] = "run/a.tfevents";
+  StreamStatus::Hole SendAndGetTheHole(const std::string& file) {
+    site_.Start();
+    ScriptedAgent agent(&site_);
+    agent.Welcomed()->Open(1, kPath);
+    agent.Send(1, 0, file);
+    site_.Pass(absl::Seconds(1));
+    EXPECT_EQ(site_.store.Find("node07", kPath)->bytes_, file);
+    EXPECT_EQ(agent.Durable(1), file.size());
+    const StreamStatus status = site_.board.Get()->nodes[0].streams[0];
+    EXPECT_EQ(status.holes.size(), 1u);
+    return status.holes.empty() ? StreamStatus::Hole() : status.holes[0];
+  }
+};
+
+TEST_F(ShardDamageTest, Fault29_ARecordWithABadDataCrcIsTheOnlyOneSkipped) {
+  EventFileBuilder file;
+  file.FileVersion().Scalar("loss", Step(1), 1.0f).Scalar("loss", Step(2), 2.0f);
+  file.Scalar("loss", Step(3), 3.0f);
+  const uint64_t begin = file.record_offsets()[2];
+  const uint64_t length = file.record_offsets()[3] - begin;
+  const StreamStatus::Hole hole = SendAndGetTheHole(file.FlipByte(begin + 14).Build());
+  EXPECT_EQ(hole.cause, "data_crc");
+  EXPECT_EQ(hole.offset, begin);
+  EXPECT_EQ(hole.length_bytes, length);
+  EXPECT_EQ(Points(), 2u);
+}
+
+TEST_F(ShardDamageTest, Fault30_ABadLengthCostsItsRecordAndNoOther) {
+  EventFileBuilder file;
+  file.FileVersion().Scalar("loss", Step(1), 1.0f).Scalar("loss", Step(2), 2.0f);
+  file.Scalar("loss", Step(3), 3.0f);
+  const uint64_t begin = file.record_offsets()[2];
+  const uint64_t length = file.record_offsets()[3] - begin;
+  const StreamStatus::Hole hole = SendAndGetTheHole(file.FlipByte(begin + 1).Build());
+  EXPECT_EQ(hole.cause, "length_crc");
+  EXPECT_EQ(hole.offset, begin);
+  EXPECT_EQ(hole.length_bytes, length);
+  EXPECT_EQ(Points(), 2u);
+}
+
+TEST_F(ShardDamageTest, Fault33_ARecordThatIsNoEventIsSkipped) {
+  EventFileBuilder file;
+  file.FileVersion().Raw(std::string(40, '\xff')).Scalar("loss", Step(3), 3.0f);
+  const StreamStatus::Hole hole = SendAndGetTheHole(file.Build());
+  EXPECT_EQ(hole.cause, "undecodable");
+  EXPECT_EQ(Points(), 1u);
+}
+
+// 2^63 bytes are claimed by a header whose CRC holds: nothing is allocated for the claim, the bytes
+// are kept, and the stream goes on.
+TEST_F(ShardTest, Fault31_AHugeLengthWithAGoodCrcIsWaitedForWithoutMemory) {
+  site_.Start();
+  ScriptedAgent agent(&site_);
+  agent.Welcomed()->Open(1, "run/a.tfevents");
+  EventFileBuilder file;
+  file.FileVersion().Scalar("loss", Step(1), 1.0f);
+  std::string header("\0\0\0\0\0\0\0\x80", 8);
+  const uint32_t crc = MaskCrc32c(Crc32c(header));
+  for (int shift = 0; shift < 32; shift += 8) header.push_back(static_cast<char>(crc >> shift));
+  const std::string bytes = file.Bytes(header).Bytes(std::string(3000, 'x')).Build();
+  agent.Send(1, 0, bytes);
+  site_.Pass(absl::Seconds(10));
+  EXPECT_EQ(agent.Durable(1), bytes.size());
+  EXPECT_EQ(Points(), 1u);
+  EXPECT_EQ(site_.store.Find("node07", "run/a.tfevents")->bytes_, bytes);
+}
+
 TEST_F(ShardTest, ZerosInsideAValueAreNoHole) {
   site_.Start();
   ScriptedAgent agent(&site_);
@@ -122,7 +195,7 @@ TEST_F(ShardTest, ZerosInsideAValueAreNoHole) {
   EXPECT_TRUE(site_.store.Find("node07", "run/a.tfevents")->unfilled_.empty());
 }
 
-TEST_F(ShardTest, Start_KnownHolesAreNotWaitedForAgain) {
+TEST_F(ShardTest, Fault26_Start_KnownHolesAreNotWaitedForAgain) {
   EventFileBuilder file;
   file.FileVersion().Scalar("loss", Step(1), 1.0f).Scalar("loss", Step(2), 2.0f);
   const uint64_t begin = file.record_offsets()[1];

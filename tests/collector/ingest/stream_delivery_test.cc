@@ -56,7 +56,7 @@ TEST_F(StreamDeliveryTest, BytesAreStoredIndexedAndAcknowledged) {
   EXPECT_EQ(agent.Durable(1), file.size());
 }
 
-TEST_F(StreamDeliveryTest, Resume_OffersWhatIsThereAndTheKeptName) {
+TEST_F(StreamDeliveryTest, Fault1_Resume_OffersWhatIsThereAndTheKeptName) {
   {
     ScriptedAgent agent(&site_);
     agent.Welcomed()->Open(1, kPath);
@@ -76,7 +76,7 @@ TEST_F(StreamDeliveryTest, Resume_OffersWhatIsThereAndTheKeptName) {
   EXPECT_GT(offer.run_since_unix_nanos(), 0);
 }
 
-TEST_F(StreamDeliveryTest, Resume_AskOffsetAnswersThereAndTellsReceived) {
+TEST_F(StreamDeliveryTest, Fault5_Resume_AskOffsetAnswersThereAndTellsReceived) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
   agent.Send(1, 0, "0123456789");
@@ -91,7 +91,7 @@ TEST_F(StreamDeliveryTest, Resume_AskOffsetAnswersThereAndTellsReceived) {
   EXPECT_EQ(offer.offset(), 10u);
 }
 
-TEST_F(StreamDeliveryTest, RepeatedBytesChangeNothing) {
+TEST_F(StreamDeliveryTest, Fault1_RepeatedBytesChangeNothing) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
   agent.Send(1, 0, "0123456789");
@@ -102,7 +102,8 @@ TEST_F(StreamDeliveryTest, RepeatedBytesChangeNothing) {
   EXPECT_EQ(agent.Received(1), 13u);
 }
 
-TEST_F(StreamDeliveryTest, AGapIsRefusedWithTheWantedOffsetOnceUntilTheStreamIsOpenedAgain) {
+TEST_F(StreamDeliveryTest,
+       Fault37_AGapIsRefusedWithTheWantedOffsetOnceUntilTheStreamIsOpenedAgain) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
   agent.Send(1, 0, "01234");
@@ -119,7 +120,7 @@ TEST_F(StreamDeliveryTest, AGapIsRefusedWithTheWantedOffsetOnceUntilTheStreamIsO
   EXPECT_EQ(Bytes(), "0123456");
 }
 
-TEST_F(StreamDeliveryTest, OtherBytesInTheOverlapAreAConflictAndChangeNothing) {
+TEST_F(StreamDeliveryTest, Fault37_OtherBytesInTheOverlapAreAConflictAndChangeNothing) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
   agent.Send(1, 0, "01234");
@@ -130,7 +131,7 @@ TEST_F(StreamDeliveryTest, OtherBytesInTheOverlapAreAConflictAndChangeNothing) {
   EXPECT_TRUE(site_.log.Contains("REFUSAL_REASON_CONFLICT"));
 }
 
-TEST_F(StreamDeliveryTest, Malicious_ReplayOfAnOldGeneration) {
+TEST_F(StreamDeliveryTest, Fault37_Malicious_ReplayOfAnOldGeneration) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
   agent.Send(1, 0, "old");
@@ -143,7 +144,7 @@ TEST_F(StreamDeliveryTest, Malicious_ReplayOfAnOldGeneration) {
   EXPECT_EQ(Bytes(), "");
 }
 
-TEST_F(StreamDeliveryTest, NewGeneration_IsOfferedFromTheStartAndIndexedAnew) {
+TEST_F(StreamDeliveryTest, Fault22_NewGeneration_IsOfferedFromTheStartAndIndexedAnew) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
   const std::string first = EventFileBuilder()
@@ -231,7 +232,7 @@ TEST_F(StreamDeliveryTest, Malicious_ASecondNewGenerationBeforeTheOffer) {
   EXPECT_EQ(Bytes(), "bytes");
 }
 
-TEST_F(StreamDeliveryTest, OnlyTheSessionThatHoldsAStreamWritesIt) {
+TEST_F(StreamDeliveryTest, Fault14_OnlyTheSessionThatHoldsAStreamWritesIt) {
   ScriptedAgent older(&site_);
   older.Welcomed()->Open(1, kPath);
   older.Send(1, 0, "0123");
@@ -313,7 +314,7 @@ TEST_F(StreamDeliveryTest, AStoppedStreamIsRefusedAndOthersGoOn) {
   EXPECT_EQ(agent.Received(2), 1u);
 }
 
-TEST_F(StreamDeliveryTest, Fill_IsTakenIndexedAndAcknowledgedTwice) {
+TEST_F(StreamDeliveryTest, Fault26_Fill_IsTakenIndexedAndAcknowledgedTwice) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
   EventFileBuilder whole;
@@ -348,7 +349,7 @@ TEST_F(StreamDeliveryTest, Fill_IsTakenIndexedAndAcknowledgedTwice) {
   EXPECT_EQ(agent.Count(&CollectorMessage::has_fill_ack), 2u);
 }
 
-TEST_F(StreamDeliveryTest, Malicious_AFillOverOtherBytes) {
+TEST_F(StreamDeliveryTest, Fault37_Malicious_AFillOverOtherBytes) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
   agent.Send(1, 0, "bytes");
@@ -370,7 +371,7 @@ TEST_F(StreamDeliveryTest, Malicious_AFillOverOtherBytes) {
   EXPECT_EQ(Bytes(), "bytes");
 }
 
-TEST_F(StreamDeliveryTest, ListingComplete_MarksWhatWasNotNamedAsGone) {
+TEST_F(StreamDeliveryTest, Fault23_ListingComplete_MarksWhatWasNotNamedAsGone) {
   {
     ScriptedAgent agent(&site_);
     agent.Welcomed()->Open(1, "run/a.tfevents");
@@ -410,7 +411,7 @@ TEST_F(StreamDeliveryTest, ListingComplete_BeforeTheOffersCountsTheNamed) {
   EXPECT_EQ(site_.board.Get()->nodes[0].streams[0].state, "live");
 }
 
-TEST_F(StreamDeliveryTest, StreamReport_IsShown) {
+TEST_F(StreamDeliveryTest, Fault5_StreamReport_IsShown) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
   agent.Send(1, 0, "0123456789");
