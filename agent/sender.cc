@@ -12,6 +12,7 @@ using ingest::v1::AgentMessage;
 using ingest::v1::CollectorMessage;
 
 constexpr uint32_t kProtocolVersion = 1;
+constexpr absl::Duration kRetryWarningEvery = absl::Minutes(5);
 
 // What waiting cannot cure; OK for the others.
 absl::Status FinalRefusal(const ingest::v1::Refusal& refusal) {
@@ -182,12 +183,13 @@ void Sender::SendGoodbye() {
   Send(std::move(message));
 }
 
-void Sender::FinishDrain() {
-  Finish(deps_.delivery->Left(1).empty()
+absl::Status Sender::DrainOutcome() const {
+  return deps_.delivery->Left(1).empty()
              ? absl::OkStatus()
-             : absl::DataLossError("some files could not be delivered whole"),
-         "drained");
+             : absl::DataLossError("some files could not be delivered whole");
 }
+
+void Sender::FinishDrain() { Finish(DrainOutcome(), "drained"); }
 
 void Sender::Finish(absl::Status outcome, absl::string_view why) {
   outcome_ = std::move(outcome);
@@ -335,7 +337,9 @@ void Sender::OnSessionRefusal(const ingest::v1::Refusal& refusal) {
 
 void Sender::OnClosed(absl::Status status) {
   sending_ = false;
-  const bool expected = state_ == SessionState::kClosing;
+  // The collector ends the session when it hears the goodbye, and that may overtake OnSent.
+  if (goodbye_sent_ && !outcome_.has_value()) outcome_ = DrainOutcome();
+  const bool expected = state_ == SessionState::kClosing || outcome_.has_value();
   if (!expected) last_error_ = std::string(status.message());
   if (outcome_.has_value()) {
     SetState(SessionState::kFinished, "closed");
@@ -347,9 +351,21 @@ void Sender::OnClosed(absl::Status status) {
   dead_after_ = options_.dead_after;
   heartbeat_ = options_.heartbeat;
   SetState(SessionState::kWaiting, last_error_);
-  deps_.log->Warn("not connected to the collector, will try again",
-                  {{"error", last_error_}, {"in", delay}, {"tries", backoff_.tries()}});
+  LogRetry(delay);
   deps_.on_changed();
+}
+
+void Sender::LogRetry(absl::Duration delay) {
+  constexpr absl::string_view kMessage = "not connected to the collector, will try again";
+  const absl::Duration now = deps_.clock->Monotonic();
+  const absl::Duration in = absl::Trunc(delay, absl::Milliseconds(1));
+  // One line when it begins and one now and then: /readyz and metrics show it all the time.
+  if (backoff_.tries() > 1 && now < next_retry_warning_) {
+    deps_.log->Debug(kMessage, {{"error", last_error_}, {"in", in}, {"tries", backoff_.tries()}});
+    return;
+  }
+  next_retry_warning_ = now + kRetryWarningEvery;
+  deps_.log->Warn(kMessage, {{"error", last_error_}, {"in", in}, {"tries", backoff_.tries()}});
 }
 
 void Sender::AddTo(Progress* progress) const {

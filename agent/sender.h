@@ -75,7 +75,10 @@ class Sender : public TransportEvents {
   // Ends the connection; a new one follows unless outcome_ is set.
   void Close(absl::string_view why);
   void Finish(absl::Status outcome, absl::string_view why);
+  // What a drain that has come to its end comes to.
+  absl::Status DrainOutcome() const;
   void FinishDrain();
+  void LogRetry(absl::Duration delay);
   bool connected() const {
     return state_ == SessionState::kGreeting || state_ == SessionState::kStreaming;
   }
@@ -87,6 +90,7 @@ class Sender : public TransportEvents {
   std::optional<absl::Status> outcome_;
   Backoff backoff_;
   absl::Duration connect_at_;  // while kWaiting
+  absl::Duration next_retry_warning_;
 
   // Of the present connection.
   bool sending_ = false;  // Send was called, OnSent has not come

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/agent/agent_harness.h"
 
 namespace tributary::agent {
@@ -509,6 +511,10 @@ TEST_F(AgentTest, Session_UnreachableIsTriedWithBackoffAndSaysWhy) {
   EXPECT_GT(collector_.connects(), 8);
   EXPECT_LT(collector_.connects(), 40);
   EXPECT_THAT(agent_->progress().last_error, HasSubstr("cannot be reached"));
+  // One line, whatever the number of tries.
+  EXPECT_EQ(std::ranges::count_if(log_.lines(),
+                                  [](const std::string& line) { return line.starts_with("warn"); }),
+            1);
   collector_.reachable = true;
   RunFor(absl::Seconds(16));
   EXPECT_TRUE(collector_.connected());
@@ -531,6 +537,18 @@ TEST_F(AgentTest, Once_EndsWhenAllIsDurable) {
   EXPECT_TRUE(agent_->outcome()->ok()) << *agent_->outcome();
   EXPECT_EQ(collector_.Count(AgentMessage::kGoodbye), 1);
   EXPECT_EQ(collector_.Count(AgentMessage::kListingComplete), 1);
+}
+
+TEST_F(AgentTest, Once_EndsThoughTheSessionEndsBeforeGoodbyeIsKnownToBeSent) {
+  options_.once = true;
+  collector_.goodbye_overtakes_sent = true;
+  Write("a/tfevents", File(100));
+  StartAgent();
+  RunFor(absl::Seconds(1));
+  ASSERT_TRUE(agent_->outcome().has_value());
+  EXPECT_TRUE(agent_->outcome()->ok()) << *agent_->outcome();
+  EXPECT_EQ(collector_.connects(), 1);
+  EXPECT_EQ(collector_.Count(AgentMessage::kGoodbye), 1);
 }
 
 TEST_F(AgentTest, Once_TwiceChangesNothing) {

@@ -84,6 +84,10 @@ void FakeCollector::Send(AgentMessage message) {
   if (closing_) return;
   sending_ = true;
   messages_.push_back(message);
+  if (goodbye_overtakes_sent && message.has_goodbye()) {
+    Break();
+    return;
+  }
   Tell([this](TransportEvents* events) {
     sending_ = false;
     events->OnSent();

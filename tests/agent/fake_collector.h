@@ -47,6 +47,8 @@ class FakeCollector : public Transport {
   bool reachable = true;
   // Answers Hello only when AnswerHello is called.
   bool hold_welcome = false;
+  // A goodbye ends the session before the agent hears that it was sent.
+  bool goodbye_overtakes_sent = false;
   // Answers Hello with this instead of Welcome.
   std::optional<ingest::v1::Refusal> refuse_hello;
   // Slices of the next chunks are refused for this reason, so many times.
