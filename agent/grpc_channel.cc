@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "agent/connect_error.h"
 
 namespace tributary::agent {
 namespace {
@@ -40,7 +41,7 @@ absl::Status ToAbslStatus(const grpc::Status& status, const GrpcTransportOptions
   if (status.ok()) return absl::OkStatus();
   std::string text = status.error_message();
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-    text = absl::StrCat("collector ", options.address, " cannot be reached: ", text);
+    text = absl::StrCat("collector ", options.address, " cannot be reached: ", ConnectError(text));
   } else if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
     text = absl::StrCat(options.address, " is not a collector: ", text);
   }

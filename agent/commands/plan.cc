@@ -1,9 +1,11 @@
 #include "agent/commands/plan.h"
 
+#include <map>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "agent/commands/listing.h"
 #include "agent/commands/text.h"
 #include "common/status_macros.h"
@@ -17,6 +19,21 @@ std::string KeptSince(int64_t unix_nanos) {
                                        absl::UTCTimeZone()));
 }
 
+// Runs that get files from more than one directory, with these: mostly a template that says too
+// little, or a logdir inside of another.
+std::map<std::string, std::set<std::string>> Collisions(const std::vector<PlannedFile>& plan) {
+  std::map<std::string, std::set<std::string>> runs;
+  for (const PlannedFile& file : plan) {
+    // With the logdir's name: a directory that is reached by two logdirs counts twice.
+    const std::string directory = file.path.substr(0, file.path.rfind('/'));
+    runs[file.run].insert(file.logdir_name.empty()
+                              ? directory
+                              : absl::StrCat(directory, " (", file.logdir_name, ")"));
+  }
+  std::erase_if(runs, [](const auto& run) { return run.second.size() < 2; });
+  return runs;
+}
+
 std::string PlanJson(const std::vector<PlannedFile>& plan) {
   std::string json = "{\"files\":[";
   for (size_t i = 0; i < plan.size(); ++i) {
@@ -26,6 +43,15 @@ std::string PlanJson(const std::vector<PlannedFile>& plan) {
                     ",\"shared\":", file.shared ? "true" : "false",
                     ",\"logdir\":", JsonString(file.logdir_name),
                     ",\"path\":", JsonString(file.relative_path), "}");
+  }
+  absl::StrAppend(&json, "],\"collisions\":[");
+  bool first = true;
+  for (const auto& [run, directories] : Collisions(plan)) {
+    std::vector<std::string> quoted;
+    for (const std::string& directory : directories) quoted.push_back(JsonString(directory));
+    absl::StrAppend(&json, first ? "" : ",", "{\"run\":", JsonString(run), ",\"directories\":[",
+                    absl::StrJoin(quoted, ","), "]}");
+    first = false;
   }
   return absl::StrCat(json, "]}\n");
 }
@@ -38,8 +64,14 @@ std::string PlanText(const std::vector<PlannedFile>& plan) {
         {file.run, file.path, file.shared ? absl::StrCat(file.why, "; shared") : file.why});
     runs.insert(file.run);
   }
-  return absl::StrCat(plan.empty() ? "" : TextTable({"RUN", "FILE", "WHY"}, rows),
-                      Counted(plan.size(), "file"), ", ", Counted(runs.size(), "run"), "\n");
+  std::string text =
+      absl::StrCat(plan.empty() ? "" : TextTable({"RUN", "FILE", "WHY"}, rows),
+                   Counted(plan.size(), "file"), ", ", Counted(runs.size(), "run"), "\n");
+  for (const auto& [run, directories] : Collisions(plan)) {
+    absl::StrAppend(&text, "one run from several directories: ", Printable(run), " from ",
+                    Printable(absl::StrJoin(directories, ", ")), "\n");
+  }
+  return text;
 }
 
 }  // namespace
@@ -56,22 +88,27 @@ absl::StatusOr<std::vector<PlannedFile>> MakePlan(const AgentConfig& config, con
   RunNames names(NamesOf(config, node, false, world), NamesWorld(world));
   std::vector<PlannedFile> plan;
   for (const auto& [key, file] : local.files) {
-    ASSIGN_OR_RETURN(StreamNaming naming, names.Name(file, kept.node));
+    absl::StatusOr<StreamNaming> naming = names.Name(file, kept.node);
+    if (!naming.ok()) {
+      // The configuration's fault, unlike a collector that refuses.
+      if (!absl::IsFailedPrecondition(naming.status())) return naming.status();
+      return absl::InvalidArgumentError(naming.status().message());
+    }
     PlannedFile planned;
     planned.logdir_name = key.first;
     planned.relative_path = key.second;
     planned.path = JoinPath(config.logdirs[static_cast<size_t>(file.root)].path, key.second);
-    planned.shared = !naming.file.network_source().empty();
+    planned.shared = !naming->file.network_source().empty();
     const auto found = kept.streams.find(key);
     if (found != kept.streams.end()) {
       planned.run = found->second.run();
       planned.why = KeptSince(found->second.run_since_unix_nanos());
-      if (planned.run != naming.run) {
-        absl::StrAppend(&planned.why, "; a new file would be ", naming.run);
+      if (planned.run != naming->run) {
+        absl::StrAppend(&planned.why, "; a new file would be ", naming->run);
       }
     } else {
-      planned.run = std::move(naming.run);
-      planned.why = std::move(naming.why);
+      planned.run = std::move(naming->run);
+      planned.why = std::move(naming->why);
     }
     plan.push_back(std::move(planned));
   }
@@ -82,10 +119,7 @@ int PlanCommand(const AgentConfig& config, const World& world) {
   const absl::StatusOr<std::vector<PlannedFile>> plan = MakePlan(config, world);
   if (!plan.ok()) {
     PrintError(world, plan.status().message());
-    // A name that cannot be made is the configuration's fault; --store too.
-    const bool configuration =
-        absl::IsInvalidArgument(plan.status()) || absl::IsFailedPrecondition(plan.status());
-    return configuration ? kExitUsage : kExitFailed;
+    return absl::IsInvalidArgument(plan.status()) ? kExitUsage : kExitFailed;
   }
   *world.out << (config.values.json ? PlanJson(*plan) : PlanText(*plan));
   return kExitGood;

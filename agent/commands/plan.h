@@ -21,8 +21,8 @@ struct PlannedFile {
 };
 
 // The plan for every file that is there, in the order of their paths. With a collector, the names
-// that it keeps win. The first error of a name, of kind FailedPrecondition or InvalidArgument; or
-// why the collector could not be asked (Unavailable).
+// that it keeps win. InvalidArgument if a name cannot be made of what is configured; otherwise why
+// `.tributary.yaml` could not be read, or the collector not asked: see AskCollector.
 absl::StatusOr<std::vector<PlannedFile>> MakePlan(const AgentConfig& config, const World& world);
 
 // `tributary-agent plan`.

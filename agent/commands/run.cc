@@ -186,9 +186,10 @@ std::optional<int> RunCommand::Round() {
     line_->Show(progress);
     if (!drain_end_.has_value() && GaveUp(progress)) {
       return Finish(absl::UnavailableError(
-          absl::StrCat("the collector at ", config_.collector, " was not reached within ",
-                       DurationText(config_.values.connect_timeout),
-                       progress.last_error.empty() ? "" : ": ", progress.last_error)));
+          absl::StrCat("gave up after ", DurationText(config_.values.connect_timeout), ": ",
+                       progress.last_error.empty()
+                           ? absl::StrCat("collector ", config_.collector, " does not answer")
+                           : progress.last_error)));
     }
   }
   return std::nullopt;

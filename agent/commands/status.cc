@@ -18,7 +18,7 @@ struct Row {
   std::string run;
   uint64_t received = 0;
   uint64_t durable = 0;
-  std::string state = "not opened";
+  std::string state;  // empty: the collector has no such stream
 };
 
 std::vector<Row> Join(const LocalFiles& local, const KeptStreams& kept) {
@@ -56,7 +56,7 @@ std::string Json(const std::vector<Row>& rows, const std::string& node) {
         ",\"file\":", JsonString(row.key.second), ",\"logdir\":", JsonString(row.key.first),
         ",\"size\":", row.size_bytes.has_value() ? absl::StrCat(*row.size_bytes) : "null",
         ",\"received\":", row.received, ",\"durable\":", row.durable,
-        ",\"state\":", JsonString(row.state), "}");
+        ",\"state\":", JsonString(row.state.empty() ? "not_opened" : row.state), "}");
   }
   return absl::StrCat(json, "]}\n");
 }
@@ -68,7 +68,8 @@ std::string Text(const std::vector<Row>& rows, const std::string& node) {
   for (const Row& row : rows) {
     cells.push_back({row.run, NameOf(row.key),
                      row.size_bytes.has_value() ? absl::StrCat(*row.size_bytes) : "-",
-                     absl::StrCat(row.received), absl::StrCat(row.durable), row.state});
+                     absl::StrCat(row.received), absl::StrCat(row.durable),
+                     row.state.empty() ? "not opened" : row.state});
     if (row.size_bytes.value_or(0) > row.durable) {
       ++behind;
       bytes += *row.size_bytes - row.durable;

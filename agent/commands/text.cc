@@ -9,14 +9,6 @@
 namespace tributary::agent {
 namespace {
 
-std::string Printable(absl::string_view cell) {
-  std::string text = ValidUtf8(cell);
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return text;
-}
-
 // Code points, which is near enough to columns.
 size_t Width(const std::string& cell) {
   return static_cast<size_t>(std::count_if(cell.begin(), cell.end(), [](char c) {
@@ -25,6 +17,14 @@ size_t Width(const std::string& cell) {
 }
 
 }  // namespace
+
+std::string Printable(absl::string_view text) {
+  std::string line = ValidUtf8(text);
+  std::replace_if(
+      line.begin(), line.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return line;
+}
 
 std::string TextTable(const std::vector<std::string>& heading,
                       const std::vector<std::vector<std::string>>& rows) {

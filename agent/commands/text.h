@@ -16,6 +16,10 @@ namespace tributary::agent {
 std::string TextTable(const std::vector<std::string>& heading,
                       const std::vector<std::vector<std::string>>& rows);
 
+// Text from outside as it may stand in a line: control characters become '?', bytes that are no
+// UTF-8 become U+FFFD.
+std::string Printable(absl::string_view text);
+
 // A JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD.
 std::string JsonString(absl::string_view text);
 

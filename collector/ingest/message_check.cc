@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -78,8 +79,9 @@ std::optional<MessageRefusal> CheckHello(const ingest::v1::Hello& hello, absl::s
   }
   if (!hello.store_id().empty() && hello.store_id() != store_id) {
     return MessageRefusal{ingest::v1::REFUSAL_REASON_WRONG_STORE,
-                          absl::StrCat("this is store ", store_id,
-                                       ", another one answers at the address the agent was given")};
+                          absl::StrCat("the store at this address is ", store_id, ", not ",
+                                       absl::CHexEscape(hello.store_id().substr(0, 64)),
+                                       " as the agent was told with --store")};
   }
   if (hello.agent_nonce().empty()) return Protocol("agent_nonce is empty");
   if (hello.agent_nonce().size() > limits.fact_bytes_max) {
