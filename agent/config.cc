@@ -180,8 +180,13 @@ absl::StatusOr<Logdir> ParseLogdir(const std::string& text, const std::string& w
 
 Command CommandNamed(absl::string_view name) {
   constexpr std::pair<absl::string_view, Command> kCommands[] = {
-      {"run", Command::kRun},     {"plan", Command::kPlan},     {"check", Command::kCheck},
-      {"drain", Command::kDrain}, {"status", Command::kStatus}, {"mark", Command::kMark}};
+      {"run", Command::kRun},
+      {"plan", Command::kPlan},
+      {"check", Command::kCheck},
+      {"drain", Command::kDrain},
+      {"status", Command::kStatus},
+      {"mark", Command::kMark},
+      {"reference-config", Command::kReferenceConfig}};
   for (const auto& [known, command] : kCommands) {
     if (known == name) return command;
   }

@@ -44,9 +44,11 @@ struct AgentOptionValues {
 // Name, commands, usage and examples of tributary-agent.
 Options::Program AgentProgram();
 void DeclareAgentOptions(AgentOptionValues* values, Options* options);
+// The commented reference configuration, deploy/agent.yaml.
+std::string AgentReferenceYaml();
 
 // The commands of tributary-agent.
-enum class Command { kRun, kPlan, kCheck, kDrain, kStatus, kMark };
+enum class Command { kRun, kPlan, kCheck, kDrain, kStatus, kMark, kReferenceConfig };
 Command CommandNamed(absl::string_view name);
 
 // Options that were found to make sense together.
@@ -81,7 +83,7 @@ bool IsLoopback(absl::string_view address);
 //   - no logdir (but for mark), two of one name, one that is no directory; one that does not exist,
 //     unless the command waits for it;
 //   - a template, a label or a node name that is malformed.
-// `effective` tells where values came from.
+// `effective` tells where values came from. Not for kReferenceConfig, which has no configuration.
 absl::StatusOr<AgentConfig> CheckAgentConfig(const AgentOptionValues& values,
                                              const std::vector<Options::Effective>& effective,
                                              Command command, const std::string& working_directory,

@@ -13,7 +13,7 @@ Options::Program AgentProgram() {
       .usage = {"tributary-agent [run] --collector HOST:PORT --logdir [NAME=]DIR ... [options]",
                 "tributary-agent run --collector HOST:PORT --logdir DIR [options] -- COMMAND ...",
                 "tributary-agent plan|check|drain|status --collector HOST:PORT --logdir DIR",
-                "tributary-agent mark DIR"},
+                "tributary-agent mark DIR", "tributary-agent reference-config > agent.yaml"},
       .commands =
           {{"run",
             "Follows the logdirs until it is told to stop. With --once, ends when everything that "
@@ -28,7 +28,11 @@ Options::Program AgentProgram() {
            {"mark",
             "Writes the facts of the job it runs in to DIR/.tributary.yaml, for an agent "
             "that runs outside of the job",
-            "DIR"}},
+            "DIR"},
+           {"reference-config",
+            "Prints a file for --config in which every option stands commented out, with its "
+            "default",
+            ""}},
       .default_command = "run",
       .footer =
           "Examples:\n"
@@ -51,11 +55,13 @@ void DeclareDelivery(AgentOptionValues* values, Options* options) {
   options->Add(&values->collector, {.name = "collector",
                                     .section = "What goes where",
                                     .value = "HOST:PORT",
+                                    .example = "localhost:6006",
                                     .help = "Where the collector listens."});
   options->Add(&values->logdirs,
                {.name = "logdir",
                 .section = "What goes where",
                 .value = "[NAME=]DIR",
+                .example = "/scratch/logs",
                 .help = "Directory whose event files are followed, with all below it. May be given "
                         "several times; then each but one needs a NAME, which becomes part of the "
                         "run names. A directory that does not exist yet is waited for.",
@@ -69,6 +75,7 @@ void DeclareDelivery(AgentOptionValues* values, Options* options) {
                {.name = "store",
                 .section = "What goes where",
                 .value = "ID",
+                .example = "a36954837f41558b395dd08e5e85b679",
                 .help = "Deliver only to the collector whose store has this id, as it prints it; "
                         "guards against another service on the same address."});
   options->Add(&values->use_proxy,
@@ -82,6 +89,7 @@ void DeclareNames(AgentOptionValues* values, Options* options) {
                {.name = "node",
                 .section = "Names of runs",
                 .value = "NAME",
+                .example = "node07",
                 .help = "Name of this node. Otherwise SLURMD_NODENAME, or the host name up to its "
                         "first dot."});
   options->Add(
@@ -89,6 +97,7 @@ void DeclareNames(AgentOptionValues* values, Options* options) {
       {.name = "namespace",
        .section = "Names of runs",
        .value = "TEMPLATE",
+       .example = "team-a/{node}",
        .help = "First part of the run names, before the logdir's NAME and the directory. "
                "Takes {node}, {job}, {job_name}, {index}, {rank}, {user} and the keys of "
                "labels; '' for none. Otherwise {job}/node{index} for files of a Slurm job, "
@@ -97,6 +106,7 @@ void DeclareNames(AgentOptionValues* values, Options* options) {
                {.name = "label",
                 .section = "Names of runs",
                 .value = "KEY=VALUE",
+                .example = "team=nlp",
                 .help = "A fact of your own, for {KEY} in --namespace; also told to the collector. "
                         "May be given several times."});
 }
@@ -154,6 +164,7 @@ void DeclareObservation(AgentOptionValues* values, Options* options) {
                {.name = "admin-port",
                 .section = "Observation",
                 .value = "PORT",
+                .example = "9106",
                 .help = "Serve /healthz, /readyz and /metrics on this port; 0 takes any free one. "
                         "No port is opened otherwise.",
                 .min = "0",
@@ -179,6 +190,13 @@ void DeclareAgentOptions(AgentOptionValues* values, Options* options) {
   DeclareNames(values, options);
   DeclareBehaviour(values, options);
   DeclareObservation(values, options);
+}
+
+std::string AgentReferenceYaml() {
+  AgentOptionValues values;
+  Options options(AgentProgram());
+  DeclareAgentOptions(&values, &options);
+  return options.ReferenceYaml();
 }
 
 }  // namespace tributary::agent

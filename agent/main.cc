@@ -122,6 +122,7 @@ absl::StatusOr<Parsed> Parse(const std::vector<std::string>& arguments, AgentOpt
     return absl::InvalidArgumentError(
         absl::StrCat("-- COMMAND belongs to run, not to ", parsed.line.command));
   }
+  if (command == Command::kReferenceConfig) return parsed;
   ASSIGN_OR_RETURN(parsed.config, CheckAgentConfig(*values, options->EffectiveValues(), command,
                                                    WorkingDirectory(), RealFileSystem()));
   return parsed;
@@ -142,14 +143,21 @@ int Dispatch(const Parsed& parsed, const Options& options, const World& world,
       return StatusCommand(parsed.config, world);
     case Command::kMark:
       return MarkCommand(parsed.line.arguments, world);
+    case Command::kReferenceConfig:
+      *world.out << AgentReferenceYaml();
+      return kExitGood;
   }
   return kExitUsage;
 }
 
-// The words after "--", whatever stands before: a command must run even if the rest is nonsense.
+// The words after "--", whatever stands before: the command of `run` must run even if the rest is
+// nonsense. Another of our commands has none.
 std::vector<std::string> CommandOf(const std::vector<std::string>& arguments) {
   const auto separator = std::find(arguments.begin(), arguments.end(), "--");
   if (separator == arguments.end()) return {};
+  for (const Options::Command& command : AgentProgram().commands) {
+    if (command.name == arguments[0] && command.name != "run") return {};
+  }
   return {separator + 1, arguments.end()};
 }
 
@@ -174,8 +182,7 @@ int Main(const std::vector<std::string>& arguments) {
 
   // The command starts before anything of ours can fail or cost it a priority.
   std::unique_ptr<ChildProcess> child;
-  if (const std::vector<std::string> command = CommandOf(arguments);
-      !command.empty() && (!parsed.ok() || parsed->line.command == "run")) {
+  if (const std::vector<std::string> command = CommandOf(arguments); !command.empty()) {
     absl::StatusOr<std::unique_ptr<ChildProcess>> started = signals.Start(command);
     if (!started.ok()) {
       std::cerr << "tributary-agent: " << started.status().message() << "\n";

@@ -96,9 +96,14 @@ Options::Program Program() {
           "tributary-agent sends from training nodes (--data), on one port.",
       .usage = {"tributary-collector --logdir DIR",
                 "tributary-collector --data DIR [--logdir [NAME=]DIR]...",
-                "tributary-collector inspect --logdir DIR [--json]"},
+                "tributary-collector inspect --logdir DIR [--json]",
+                "tributary-collector reference-config > collector.yaml"},
       .commands = {{"serve", "serves until it is ended (the default)", ""},
-                   {"inspect", "reads a directory once and prints runs, tags and damage", ""}},
+                   {"inspect", "reads a directory once and prints runs, tags and damage", ""},
+                   {"reference-config",
+                    "prints a file for --config in which every option stands commented out, with "
+                    "its default",
+                    ""}},
       .default_command = "serve",
       .footer =
           "Examples:\n"
@@ -117,6 +122,7 @@ void DeclareServing(Options* options, CollectorOptionValues* values) {
                {.name = "logdir",
                 .section = kServe,
                 .value = "[NAME=]DIR",
+                .example = "/data/logs",
                 .help = "Directory whose event files are served in place, with all directories "
                         "below it; may be given several times. With a NAME its runs stand below "
                         "NAME/. A directory that does not exist yet is waited for. A path with "
@@ -125,12 +131,14 @@ void DeclareServing(Options* options, CollectorOptionValues* values) {
                {.name = "logdir_spec",
                 .section = kServe,
                 .value = "NAME:DIR,...",
+                .example = "a:/x,b:/y",
                 .help = "TensorBoard's older form: a:/x,b:/y is --logdir a=/x --logdir b=/y.",
                 .commands = {"serve"}});
   options->Add(&values->data,
                {.name = "data",
                 .section = kServe,
                 .value = "DIR",
+                .example = "/var/lib/tributary",
                 .help = "Where the bytes that agents send are kept, byte for byte, below "
                         "DIR/logdir. Made if it does not exist. Without it no agent can connect. "
                         "One collector for each DIR.",
@@ -147,6 +155,7 @@ void DeclarePort(Options* options, CollectorOptionValues* values) {
                {.name = "host",
                 .section = kPort,
                 .value = "ADDR",
+                .example = "localhost",
                 .help = "Address or name to listen on. Default: localhost, which this machine "
                         "alone can reach. Any other needs --plaintext and --no-auth.",
                 .commands = {"serve"}});
@@ -169,6 +178,7 @@ void DeclarePort(Options* options, CollectorOptionValues* values) {
                {.name = "port-file",
                 .section = kPort,
                 .value = "FILE",
+                .example = "/run/tributary/port",
                 .help = "Written with the number of the port as soon as it listens, for scripts. "
                         "Loading may go on: /readyz tells when everything is there.",
                 .commands = {"serve"}});
@@ -191,17 +201,20 @@ void DeclareShowing(Options* options, CollectorOptionValues* values) {
                {.name = "path_prefix",
                 .section = kShow,
                 .value = "/PATH",
+                .example = "/tensorboard",
                 .help = "Everything is served below this path: for a reverse proxy.",
                 .commands = {"serve"}});
   options->Add(&values->window_title, {.name = "window_title",
                                        .section = kShow,
                                        .value = "TEXT",
+                                       .example = "Team A",
                                        .help = "Title of the browser's window.",
                                        .commands = {"serve"}});
   options->Add(&values->samples_per_plugin,
                {.name = "samples_per_plugin",
                 .section = kShow,
                 .value = "PLUGIN=N,...",
+                .example = "scalars=5000,images=10",
                 .help = "Most points of one series in an answer, for each plugin: scalars=5000; 0 "
                         "is all. Nothing is dropped when loading: answers are sampled, and first, "
                         "last and every extreme stay in them. Default for scalars: 1000.",
@@ -217,6 +230,7 @@ void DeclareShowing(Options* options, CollectorOptionValues* values) {
                {.name = "webfiles",
                 .section = kShow,
                 .value = "DIR",
+                .example = "/usr/share/tributary/webfiles",
                 .help = "The unpacked UI of TensorBoard. Default: share/tributary/webfiles beside "
                         "the program. Without it everything but the page is served.",
                 .commands = {"serve"}});
@@ -235,6 +249,7 @@ void DeclareStore(Options* options, CollectorOptionValues* values) {
   options->AddBytes(&values->data_free_min,
                     {.name = "data-free-min",
                      .section = kStore,
+                     .example = "2GiB",
                      .help = "Agents wait while the file system of --data has less free space; "
                              "what is there is served on. Default: 1 GiB or 1 %, whichever is "
                              "more, and at most a quarter of the file system.",
@@ -434,6 +449,10 @@ absl::StatusOr<CollectorConfig> ParseCollectorConfig(
   }
   if (line.version || values.version_tb) {
     config.command = CollectorConfig::Command::kVersion;
+    return config;
+  }
+  if (line.command == "reference-config") {
+    config.command = CollectorConfig::Command::kReferenceConfig;
     return config;
   }
   const std::vector<std::string>& rest = line.rest.empty() ? line.arguments : line.rest;

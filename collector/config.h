@@ -23,7 +23,7 @@ struct LocalLogdir {
 };
 
 struct CollectorConfig {
-  enum class Command { kServe, kInspect, kHelp, kVersion };
+  enum class Command { kServe, kInspect, kReferenceConfig, kHelp, kVersion };
   Command command = Command::kServe;
   // Text of --help, for kHelp.
   std::string help;
@@ -55,7 +55,7 @@ struct CollectorConfig {
   std::vector<std::string> notes;
 };
 
-// The commented reference configuration.
+// The commented reference configuration, deploy/collector.yaml.
 std::string CollectorReferenceYaml();
 
 // `is_directory` tells whether a path is one now: "a=b" may be a directory of that name.

@@ -141,6 +141,9 @@ int Main(const std::vector<std::string>& arguments) {
     case CollectorConfig::Command::kVersion:
       std::cout << "tributary-collector " << CollectorVersion() << "\n";
       return kExitGood;
+    case CollectorConfig::Command::kReferenceConfig:
+      std::cout << CollectorReferenceYaml();
+      return kExitGood;
     case CollectorConfig::Command::kInspect:
       // It can be ended at any time: nothing is written.
       sigprocmask(SIG_UNBLOCK, &ending_signals, nullptr);

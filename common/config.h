@@ -43,6 +43,9 @@ struct OptionSpec {
   std::string section = {};
   // What stands for the value in help: "HOST:PORT". Empty: by kind.
   std::string value = {};
+  // A value that shows the form. Stands in the reference configuration of what is not set by
+  // default, so that each of its lines is one that would be taken.
+  std::string example = {};
   // The effect, and why one would change it. Sentences.
   std::string help = {};
   // Bounds, in the text of the option's kind ("1s", "4KiB", "65535"); empty: none.

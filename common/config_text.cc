@@ -171,19 +171,21 @@ std::string Options::ReferenceYaml() const {
       const std::string bounds = option->BoundsText();
       if (!bounds.empty())
         absl::StrAppend(&listed, Wrap(absl::StrCat("Bounds: ", bounds, "."), "# "));
+      std::vector<std::string> values = option->defaults;
+      if (!spec.example.empty() && (values.empty() || values.front().empty())) {
+        absl::StrAppend(&listed, "# Not set by default; for example:\n");
+        values = {spec.example};
+      }
       if (option->kind == OptionKind::kList) {
-        std::vector<std::string> entries;
-        for (const std::string& entry : option->defaults) {
-          entries.push_back(YamlScalar(entry, option->kind));
-        }
-        absl::StrAppend(&listed, "#", spec.name, ": [", absl::StrJoin(entries, ", "), "]\n");
-      } else if (option->defaults.empty()) {
+        for (std::string& value : values) value = YamlScalar(value, option->kind);
+        absl::StrAppend(&listed, "#", spec.name, ": [", absl::StrJoin(values, ", "), "]\n");
+      } else if (values.empty()) {
         absl::StrAppend(&listed, "# Not set by default.\n#", spec.name, ": ",
                         spec.value.empty() ? KindName(option->kind) : absl::string_view(spec.value),
                         "\n");
       } else {
-        absl::StrAppend(&listed, "#", spec.name, ": ",
-                        YamlScalar(option->defaults[0], option->kind), "\n");
+        absl::StrAppend(&listed, "#", spec.name, ": ", YamlScalar(values.front(), option->kind),
+                        "\n");
       }
     }
     if (!listed.empty()) absl::StrAppend(&text, "\n# ---- ", section, " ----\n", listed);
