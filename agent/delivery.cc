@@ -176,9 +176,9 @@ void Delivery::Revisit(TailedFileId id) {
       OnLiveChanged(id);
       break;
     case StreamState::kLive:
-      QueueBytes(id);
+      // Its time may have come because the bytes before the position have changed.
       stream.watch_timer = false;
-      LookAtRanges(id);
+      OnLiveChanged(id);
       break;
     default:
       break;
@@ -357,6 +357,10 @@ Batcher::Block Delivery::ReadBlock(TailedFileId id, uint64_t bytes_max) {
       break;
     case Follower::Block::Kind::kUnreadable:
       Block(id, block.error);
+      break;
+    case Follower::Block::Kind::kChanged:
+      // Looked at by the next step: not here, inside the batcher.
+      AddTimer(now(), id);
       break;
   }
   return result;

@@ -103,13 +103,17 @@ absl::Status Follower::ReadMasked(TailedFileId id, const File& f, uint64_t offse
     return absl::OutOfRangeError(
         absl::StrCat("ends at ", offset + bytes, ", before ", offset + out.size()));
   }
-  if (!f.unfilled) return absl::OkStatus();
+  Mask(f, offset, out);
+  return absl::OkStatus();
+}
+
+void Follower::Mask(const File& f, uint64_t offset, absl::Span<char> bytes) {
+  if (!f.unfilled) return;
   for (const Unfilled& range : *f.unfilled) {
     const uint64_t begin = std::max(range.offset, offset);
-    const uint64_t end = std::min(range.end(), offset + out.size());
-    if (begin < end) std::memset(out.data() + (begin - offset), 0, end - begin);
+    const uint64_t end = std::min(range.end(), offset + bytes.size());
+    if (begin < end) std::memset(bytes.data() + (begin - offset), 0, end - begin);
   }
-  return absl::OkStatus();
 }
 
 absl::Status Follower::Memorise(TailedFileId id, File* f) {
@@ -156,6 +160,27 @@ Follower::Look Follower::LookAgain(TailedFileId id) {
   return Look::kSame;
 }
 
+absl::StatusOr<bool> Follower::ReadAtPosition(TailedFileId id, const File& f, std::string* data) {
+  // Mostly the known bytes are those before the position: one read shows both as of one moment.
+  const uint64_t known = f.memory_end == f.position ? f.tail_bytes : 0;
+  data->resize(known + data->size());
+  ASSIGN_OR_RETURN(const size_t bytes,
+                   tailer_->Read(id, f.position - known, absl::MakeSpan(*data)));
+  data->resize(bytes);
+  if (bytes < known) return false;
+  Mask(f, f.position - known, absl::MakeSpan(data->data(), known));
+  if (std::memcmp(data->data(), f.tail, known) != 0) return false;
+  data->erase(0, known);
+  if (known > 0 || f.tail_bytes == 0) return true;
+  // They lie further on. If they are there after the read, they were there during it.
+  char now[kMemoryBytes];
+  const absl::Status read =
+      ReadMasked(id, f, f.memory_end - f.tail_bytes, absl::MakeSpan(now, f.tail_bytes));
+  if (absl::IsOutOfRange(read)) return false;
+  RETURN_IF_ERROR(read);
+  return std::memcmp(now, f.tail, f.tail_bytes) == 0;
+}
+
 Follower::Block Follower::Read(TailedFileId id, uint64_t bytes_max, bool flush) {
   File& f = file(id);
   Block result;
@@ -163,15 +188,14 @@ Follower::Block Follower::Read(TailedFileId id, uint64_t bytes_max, bool flush) 
   if (f.position >= size) return result;
   const uint64_t want = std::min({bytes_max, options_.block_bytes_max, size - f.position});
   result.data.resize(want);
-  absl::StatusOr<size_t> bytes = tailer_->Read(id, f.position, absl::MakeSpan(result.data));
-  if (!bytes.ok()) {
-    result.kind = Block::Kind::kUnreadable;
-    result.error = std::move(bytes).status();
+  const absl::StatusOr<bool> same = ReadAtPosition(id, f, &result.data);
+  if (!same.ok() || !*same) {
+    result.kind = same.ok() ? Block::Kind::kChanged : Block::Kind::kUnreadable;
+    result.error = same.status();
     result.data.clear();
     return result;
   }
-  result.data.resize(*bytes);
-  if (*bytes == 0) return result;
+  if (result.data.empty()) return result;
 
   const absl::Duration now = clock_->Monotonic();
   const bool held = f.held_since > -absl::InfiniteDuration();
@@ -179,7 +203,7 @@ Follower::Block Follower::Read(TailedFileId id, uint64_t bytes_max, bool flush) 
   patience.zeros_over = flush || now >= f.changed + options_.zeros_wait ||
                         (held && now >= f.held_since + options_.zeros_wait_max);
   patience.torn_over = flush || (held && now >= f.held_since + options_.torn_wait);
-  const bool at_end = *bytes < want || f.position + *bytes >= size;
+  const bool at_end = result.data.size() < want || f.position + want >= size;
   if (absl::Status ready = EnsureReader(id, &f); !ready.ok()) {
     result.kind = Block::Kind::kUnreadable;
     result.error = std::move(ready);

@@ -56,10 +56,11 @@ class Follower {
   // What one Read brought. Exactly one of the kinds.
   struct Block {
     enum class Kind {
-      kBytes,      // `data` from `offset` on; never empty.
-      kAtEnd,      // Nothing beyond the position, for now.
-      kHeld,       // Bytes that wait: read again at `until`, or when the file changes.
-      kUnreadable  // `error`; the position stays.
+      kBytes,       // `data` from `offset` on; never empty.
+      kAtEnd,       // Nothing beyond the position, for now.
+      kHeld,        // Bytes that wait: read again at `until`, or when the file changes.
+      kUnreadable,  // `error`; the position stays.
+      kChanged      // Other bytes than those handed on: LookAgain tells which. The position stays.
     };
     Kind kind = Kind::kAtEnd;
     uint64_t offset = 0;
@@ -195,6 +196,12 @@ class Follower {
   void WatchZeros(File* f, absl::string_view block, uint64_t record_offset, uint64_t unit_end);
   void Advance(File* f, absl::string_view shipped);
   // [offset, offset + out.size()) with unfilled ranges as zeros, OutOfRange if it is not all there.
+  // Reads at the position, into all of `data`, and makes sure that the file has the bytes it is
+  // known by still: what was rewritten since the last look must not be handed on behind them.
+  // Returns false if other bytes are there now. Cuts `data` to what there was.
+  absl::StatusOr<bool> ReadAtPosition(TailedFileId id, const File& f, std::string* data);
+  // Puts zeros where `bytes`, read at `offset`, lie in unfilled ranges.
+  static void Mask(const File& f, uint64_t offset, absl::Span<char> bytes);
   absl::Status ReadMasked(TailedFileId id, const File& f, uint64_t offset, absl::Span<char> out);
   absl::Status Memorise(TailedFileId id, File* f);
   bool RangeIsFilled(TailedFileId id, const Unfilled& range, bool* all_zeros);

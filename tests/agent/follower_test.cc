@@ -321,6 +321,26 @@ TEST_F(FollowerTest, Look_KnowsAFileThatWasResumed) {
   EXPECT_EQ(follower_->LookAgain(0), Look::kDifferent);
 }
 
+TEST_F(FollowerTest, Rewritten_SinceTheLastLookNothingOfItIsHandedOn) {
+  const std::string bytes = Records(20);
+  Begin(bytes);
+  EXPECT_EQ(follower_->Read(0, 300, false).kind, Kind::kBytes);
+  // As long as before, and nobody has looked.
+  files_.WriteFile(kPath, Payload(bytes.size()).substr(0, bytes.size()));
+  EXPECT_EQ(follower_->Read(0, kAll, false).kind, Kind::kChanged);
+  EXPECT_EQ(follower_->LookAgain(0), Look::kDifferent);
+}
+
+TEST_F(FollowerTest, Rewritten_AfterARewindNothingOfItIsHandedOn) {
+  const std::string bytes = Records(20);
+  Begin(bytes);
+  ReadAll();
+  follower_->Rewind(0, 300);
+  files_.WriteFile(kPath, Payload(bytes.size()).substr(0, bytes.size()));
+  EXPECT_EQ(follower_->Read(0, 100, false).kind, Kind::kChanged);
+  EXPECT_EQ(follower_->position(0), 300u);
+}
+
 TEST_F(FollowerTest, Unreadable_KeepsThePosition) {
   Begin(Records(3));
   files_.Inject({.call = FakeFileSystem::Call::kRead, .status = absl::InternalError("EIO")});
