@@ -330,18 +330,23 @@ void Shard::EndLoading(State* state) {
   loading_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Shard::LookAtZeros(State* state) {
-  if (!state->index->at_zeros()) return;
-  // Zeros that are known to be a hole are not waited for again.
-  const uint64_t begin = state->index->boundary_offset();
-  const uint64_t end = state->index->indexed_bytes();
-  for (const ByteRange& range : state->stream->unfilled()) {
-    if (Overlaps(range, begin, end)) {
-      TakeZeros(state);
-      return;
-    }
+bool Shard::AtKnownHole(const State& state) const {
+  const uint64_t begin = state.index->boundary_offset();
+  const uint64_t end = state.index->indexed_bytes();
+  for (const ByteRange& range : state.stream->unfilled()) {
+    if (Overlaps(range, begin, end)) return true;
   }
-  if (state->zeros_watched) return;
+  return false;
+}
+
+void Shard::LookAtZeros(State* state) {
+  // Zeros that are known to be a hole are not waited for again. Behind them may be others.
+  while (state->index->at_zeros() && AtKnownHole(*state)) {
+    const uint64_t boundary = state->index->boundary_offset();
+    TakeZeros(state);
+    if (state->index->at_zeros() && state->index->boundary_offset() == boundary) break;
+  }
+  if (!state->index->at_zeros() || state->zeros_watched) return;
   state->zeros_watched = true;
   deps_.queue->PostAfter(options_.zeros_wait, [this, id = state->stream->id()] { ZerosStood(id); });
 }
@@ -353,6 +358,7 @@ void Shard::ZerosStood(StreamId id) {
   const absl::Duration stood = deps_.clock->Monotonic() - state->fed_at;
   if (stood >= options_.zeros_wait) {
     TakeZeros(state);
+    LookAtZeros(state);
     return;
   }
   state->zeros_watched = true;

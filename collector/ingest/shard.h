@@ -195,6 +195,8 @@ class Shard {
   void EndLoading(State* state);
   // The next part of the mirror that the index lacks; empty if it lacks nothing.
   absl::StatusOr<std::string> ReadBehind(const State& state) const;
+  // Whether the zeros at which the index stands were sent as a hole before.
+  bool AtKnownHole(const State& state) const;
   void LookAtZeros(State* state);
   void ZerosStood(StreamId id);
   void TakeZeros(State* state);

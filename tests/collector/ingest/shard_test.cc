@@ -208,5 +208,22 @@ TEST_F(ShardTest, Fault26_Start_KnownHolesAreNotWaitedForAgain) {
   EXPECT_EQ(stream->unfilled_.size(), 1u);
 }
 
+TEST_F(ShardTest, Zeros_TwoHolesInOneReadAreBothGivenUp) {
+  EventFileBuilder file;
+  file.FileVersion();
+  for (int i = 0; i < 6; ++i) file.Scalar("loss", Step(i), static_cast<float>(i));
+  const std::vector<uint64_t> begin = file.record_offsets();
+  file.Hole(begin[2], begin[3] - begin[2]).Hole(begin[4], begin[5] - begin[4]);
+  FakeStream* const stream = Recovered("run/a.tfevents", file.Build());
+  // One of them is known; the other one has to stand for a while.
+  stream->unfilled_.push_back({begin[2], begin[3] - begin[2]});
+  site_.Start();
+  site_.Run();
+  EXPECT_EQ(Points(), 2u);
+  site_.Pass(absl::Seconds(11));
+  EXPECT_EQ(Points(), 4u);
+  EXPECT_EQ(stream->unfilled_.size(), 2u);
+}
+
 }  // namespace
 }  // namespace tributary
