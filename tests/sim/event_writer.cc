@@ -169,6 +169,10 @@ void EventWriter::BeforePowerCut() {
 }
 
 void EventWriter::AfterPowerCut() {
+  // What somebody was about to rename when the power went.
+  for (const std::string& path : files_->Files(logdir_)) {
+    if (!sources_.contains(path.substr(logdir_.size() + 1))) files_->RemoveAll(path);
+  }
   for (auto& [path, source] : sources_) {
     source.pending.clear();
     if (source.snapshots.empty()) continue;
