@@ -195,8 +195,9 @@ void Server::Parts::StartLocal() {
   local = std::make_unique<LocalSource>(options, dependencies);
   local->Start();
   // Armed again when the follow queue has read what the notifier had.
-  waker = std::make_unique<ChangeWaker>(notifier == nullptr ? -1 : notifier->descriptor(),
-                                        [this] { local->Wake([this] { waker->Arm(); }); });
+  waker = std::make_unique<ChangeWaker>(
+      notifier == nullptr ? -1 : notifier->descriptor(),
+      [source = local.get()](ChangeWaker* self) { source->Wake([self] { self->Arm(); }); });
 }
 
 absl::Status Server::Parts::Ready() const {
@@ -297,9 +298,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const CollectorConfig& con
   ASSIGN_OR_RETURN(parts->grpc, GrpcServer::Start({}, parts->ingest.get()));
   // Before the first socket comes in: from here on the store belongs to the queues.
   if (parts->ingest != nullptr) parts->ingest->Start();
+  // Likewise: whoever asks whether all is loaded asks it too.
+  if (!config.logdirs.empty()) parts->StartLocal();
   RETURN_IF_ERROR(parts->Listen());
   RETURN_IF_ERROR(parts->Remember());
-  if (!config.logdirs.empty()) parts->StartLocal();
   if (!config.port_file.empty()) {
     RETURN_IF_ERROR(WriteFileAtomically(dependencies.files, config.port_file,
                                         absl::StrCat(parts->mux->port(), "\n")));
@@ -344,8 +346,9 @@ void Server::Stop() {
   }
   if (parts->grpc != nullptr) parts->grpc->Stop(kCallGrace);
   if (parts->http != nullptr) parts->http->Stop(kCallGrace);
-  parts->waker.reset();
   if (parts->follow_queue != nullptr) parts->follow_queue->Stop();
+  // Now that no task of that queue arms it any more.
+  parts->waker.reset();
   for (auto& queue : parts->load_queues) queue->Stop();
   if (parts->session_queue != nullptr) parts->session_queue->Stop();
   for (auto& queue : parts->shard_queues) queue->Stop();

@@ -13,7 +13,7 @@
 
 namespace tributary {
 
-ChangeWaker::ChangeWaker(int descriptor, std::function<void()> wake)
+ChangeWaker::ChangeWaker(int descriptor, std::function<void(ChangeWaker*)> wake)
     : descriptor_(descriptor), wake_(std::move(wake)) {
   if (descriptor_ < 0) return;
   stop_descriptor_ = eventfd(0, EFD_CLOEXEC);
@@ -59,7 +59,7 @@ void ChangeWaker::Run() {
       ready = poll(waits, 2, -1);
     } while (ready < 0 && errno == EINTR);
     if (ready < 0 || waits[1].revents != 0) return;
-    wake_();
+    wake_(this);
   }
 }
 

@@ -13,9 +13,9 @@ namespace tributary {
 // again, so that a descriptor which stays readable until somebody has read it wakes once.
 class ChangeWaker {
  public:
-  // `wake` is called on the thread and must not block. `descriptor` must stay open until this is
-  // destroyed; -1 makes a waker that never wakes.
-  ChangeWaker(int descriptor, std::function<void()> wake);
+  // `wake` is called with this, on the thread, maybe before the constructor returned; it must not
+  // block. `descriptor` must stay open until this is destroyed; -1 makes a waker that never wakes.
+  ChangeWaker(int descriptor, std::function<void(ChangeWaker*)> wake);
   // Stops and joins the thread.
   ~ChangeWaker();
 
@@ -28,7 +28,7 @@ class ChangeWaker {
   bool WaitUntilArmed() ABSL_LOCKS_EXCLUDED(mu_);
 
   const int descriptor_;
-  const std::function<void()> wake_;
+  const std::function<void(ChangeWaker*)> wake_;
   int stop_descriptor_ = -1;
 
   Mutex mu_;

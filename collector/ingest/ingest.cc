@@ -70,16 +70,37 @@ Ingest::Ingest(const Options& options, const Dependencies& dependencies)
 Ingest::~Ingest() = default;
 
 void Ingest::Start() {
+  std::vector<std::vector<std::shared_ptr<MirrorStream>>> by_shard(shards_.size());
   for (const std::shared_ptr<MirrorStream>& stream : deps_.store->Streams()) {
-    StreamEntry* const entry = streams_.Add(stream);
-    // No task runs on the shard yet: its state may be touched from here. The indexing itself is
-    // posted, to all shards at once.
-    entry->index = shards_[static_cast<size_t>(stream->shard())]->Adopt(stream);
+    streams_.Add(stream);
+    by_shard[static_cast<size_t>(stream->shard())].push_back(stream);
+  }
+  for (size_t i = 0; i < by_shard.size(); ++i) {
+    if (by_shard[i].empty()) continue;
+    // Loading, before anybody can ask.
+    adopting_.fetch_add(static_cast<int64_t>(by_shard[i].size()), std::memory_order_relaxed);
+    deps_.shards[i]->Post([this, shard = shards_[i].get(), streams = std::move(by_shard[i])] {
+      AdoptOn(shard, streams);
+    });
   }
   // What recovery found (a lower offset, say) is in no cycle yet.
   commit_cycle_->MarkDirty();
   Tick();
   Publish();
+}
+
+void Ingest::AdoptOn(Shard* shard, const std::vector<std::shared_ptr<MirrorStream>>& streams) {
+  std::vector<std::pair<StreamId, std::shared_ptr<FileIndex>>> indexes;
+  indexes.reserve(streams.size());
+  for (const std::shared_ptr<MirrorStream>& stream : streams) {
+    indexes.emplace_back(stream->id(), shard->Adopt(stream));
+    // After the shard counts it itself.
+    adopting_.fetch_sub(1, std::memory_order_release);
+  }
+  deps_.session->Post([this, indexes = std::move(indexes)] {
+    for (const auto& [id, index] : indexes) streams_.Find(id)->index = index;
+    streams_.Changed();
+  });
 }
 
 void Ingest::Tick() {
@@ -97,7 +118,8 @@ void Ingest::Publish() {
 }
 
 int64_t Ingest::streams_loading() const {
-  int64_t loading = 0;
+  // In this order: a stream is counted by one of them at any moment.
+  int64_t loading = adopting_.load(std::memory_order_acquire);
   for (const std::unique_ptr<Shard>& shard : shards_) loading += shard->streams_loading();
   return loading;
 }

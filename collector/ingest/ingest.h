@@ -5,6 +5,7 @@
 #ifndef TRIBUTARY_COLLECTOR_INGEST_INGEST_H_
 #define TRIBUTARY_COLLECTOR_INGEST_INGEST_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -84,6 +85,8 @@ class Ingest {
 
  private:
   class Events;
+  // A part of the streams that the store had at the start. On the shard's queue.
+  void AdoptOn(Shard* shard, const std::vector<std::shared_ptr<MirrorStream>>& streams);
   void Tick();
   void Publish();
   // The store's name for the node that the facts describe; empty if none is known.
@@ -98,6 +101,8 @@ class Ingest {
   StreamTable streams_;
   std::unique_ptr<SessionTable> sessions_;
   std::unique_ptr<ClusterPublisher> publisher_;
+  // Streams of the store that their shards have not taken over yet. Synchronised by itself.
+  std::atomic<int64_t> adopting_{0};
 };
 
 }  // namespace tributary

@@ -127,6 +127,8 @@ void LocalSource::Changed(TailedFileId id) {
     if (options_.follow_deletes && file->local != nullptr) {
       dependencies_.index->RemoveFile(file->local->index());
       file->local = nullptr;
+      // Nobody waits for what is gone.
+      EndInitial(file);
     }
     return;
   }
@@ -219,8 +221,8 @@ void LocalSource::Loaded(TailedFileId id, size_t loader, const LocalFile::Result
     const absl::Duration delay =
         std::min(kRetryMax, kRetryFirst * (int64_t{1} << std::min(file->failures, 20)));
     ++file->failures;
-    // A file that went away: the tailer tells when it is back.
-    if (!absl::IsNotFound(result.status)) EnqueueAfter(delay, id);
+    // A file that went away: the tailer tells when it is back, and may have done so meanwhile.
+    if (!absl::IsNotFound(result.status) || file->changed) EnqueueAfter(delay, id);
   } else {
     file->failures = 0;
     NoteProblem(id, "");
@@ -230,13 +232,17 @@ void LocalSource::Loaded(TailedFileId id, size_t loader, const LocalFile::Result
       EnqueueAfter(kZerosLook, id);
     }
   }
-  if (file->initial && (!result.status.ok() || !result.more)) {
-    file->initial = false;
-    --initial_left_;
-  }
+  if (!result.status.ok() || !result.more) EndInitial(file);
   NoteProgress(file);
   Dispatch();
   PublishState();
+}
+
+void LocalSource::EndInitial(File* file) {
+  if (!std::exchange(file->initial, false)) return;
+  // Before all is listed they are not counted yet.
+  if (listed_) --initial_left_;
+  NoteProgress(file);
 }
 
 void LocalSource::NoteProgress(File* file) {

@@ -107,6 +107,8 @@ class LocalSource {
   void Dispatch();
   void Load(TailedFileId id, size_t loader);
   void Loaded(TailedFileId id, size_t loader, const LocalFile::Result& result);
+  // The file no longer holds up the first load.
+  void EndInitial(File* file);
   void NoteProgress(File* file);
   void NoteProblem(TailedFileId id, std::string problem);
   void PublishState() ABSL_LOCKS_EXCLUDED(state_mu_);

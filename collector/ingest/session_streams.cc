@@ -1,4 +1,5 @@
 // The part of Session that deals with open streams: bytes, generations, reports, acks.
+#include <limits>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -101,6 +102,12 @@ void Session::OnFill(ingest::v1::Fill fill) {
     Refuse(ingest::v1::REFUSAL_REASON_LIMIT,
            absl::StrCat("a fill of ", bytes, " bytes, allowed are 1 to ",
                         context_->limits.chunk_bytes_max));
+    return;
+  }
+  if (fill.offset() > std::numeric_limits<int64_t>::max() - bytes) {
+    Refuse(ingest::v1::REFUSAL_REASON_LIMIT,
+           absl::StrCat("offset of a fill is ", fill.offset(), ", at most ",
+                        std::numeric_limits<int64_t>::max(), " allowed"));
     return;
   }
   if (!context_->pool->Spend(id_, bytes)) {

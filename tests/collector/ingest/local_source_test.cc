@@ -225,6 +225,41 @@ TEST_F(LocalSourceTest, Fault24_ADeletedFileStaysUnlessDeletesAreFollowed) {
   }
 }
 
+TEST_F(LocalSourceTest, Fault24_AFileThatGoesBeforeItWasReadHoldsUpNothing) {
+  files_.WriteFile(Path("a"), Steps({1}).Build());
+  files_.WriteFile(Path("b"), Steps({1}).Build());
+  Start({.logdirs = {{"", "/logs"}}, .follow_deletes = true});
+  ASSERT_TRUE(follow_.RunOne());  // listed, given to the loaders
+  ASSERT_FALSE(source_->state().loaded);
+  files_.RemoveAll("/logs/a");
+  clock_.Advance(absl::Seconds(65));
+  follow_.RunAll();  // seen, before a loader came to it
+  Settle();
+  EXPECT_TRUE(source_->state().loaded);
+  EXPECT_THAT(RunNames(), ElementsAre("b"));
+}
+
+TEST_F(LocalSourceTest, Fault24_AFileThatComesBackWhileItsLoadFailsIsRead) {
+  Start();
+  Settle();
+  files_.WriteFile(Path("a"), Steps({1}).Build());
+  FakeFileSystem::Fault gone;
+  gone.call = FakeFileSystem::Call::kOpen;
+  gone.status = absl::NotFoundError("removed for a moment");
+  gone.path_contains = kName;
+  clock_.Advance(absl::Seconds(65));
+  follow_.RunAll();  // found, given to a loader
+  files_.Inject(gone);
+  for (auto& loader : loaders_) loader->RunAll();
+  // Before the follow queue hears of that, it sees the file that came back.
+  files_.ReplaceFile(Path("a"), Steps({1, 2}).Build());
+  source_->Wake();
+  clock_.Advance(absl::Seconds(65));
+  Settle();
+  Wait(1);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1, 2));
+}
+
 TEST_F(LocalSourceTest, MarksOfTheProfilerAreNotIndexed) {
   files_.WriteFile("/logs/a/events.out.tfevents.1767225600.h.profile-empty", Steps({1}).Build());
   Start();

@@ -98,6 +98,19 @@ TEST_F(SessionTest, Fault37_Malicious_MoreBytesThanCredit) {
   EXPECT_EQ(site_.store.Find("node07", "run/events.out.tfevents.1.h")->received(), 0u);
 }
 
+TEST_F(SessionTest, Fault37_Malicious_AFillWhoseEndOverflows) {
+  ScriptedAgent agent(&site_);
+  agent.Welcomed()->Open(1, "run/events.out.tfevents.1.h");
+  agent.Send(1, 0, "bytes");
+  ScriptedAgent::Message fill;
+  fill.mutable_fill()->set_stream(1);
+  fill.mutable_fill()->set_offset(~uint64_t{0} - 1);
+  fill.mutable_fill()->set_data("four");
+  agent.Say(std::move(fill));
+  EXPECT_EQ(agent.Refused(), ingest::v1::REFUSAL_REASON_LIMIT);
+  EXPECT_TRUE(agent.ended());
+}
+
 TEST_F(SessionTest, Fault37_Malicious_MoreCreditReturnedThanHeld) {
   ScriptedAgent agent(&site_);
   agent.Welcomed();

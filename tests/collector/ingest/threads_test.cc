@@ -29,27 +29,32 @@ constexpr char kPath[] = "run/a.tfevents";
 constexpr absl::Duration kLong = absl::Seconds(40);
 constexpr int kShards = 3;
 
+// What outlives the process.
+struct Disk {
+  FakeFileSystem files{RealClock()};
+  FakeRegistry registry;
+};
+
 class Site {
  public:
-  explicit Site(const Ingest::Options& options)
-      : files(RealClock()),
-        random(1),
+  Site(const Ingest::Options& options, Disk* disk)
+      : random(1),
         metrics(&metrics_registry),
         index(Index::Make({})),
         session("session", RealClock()),
         commit("commit", RealClock()) {
-    CHECK(files.MakeDirectories("/data").ok(), "");
+    CHECK(disk->files.MakeDirectories("/data").ok(), "");
     Store::Options store_options;
     store_options.data_dir = "/data";
     store_options.shards = kShards;
     store_options.data_free_min_bytes = 0;
-    auto opened = Store::Open(store_options, {&files, RealClock(), &random, &registry});
+    auto opened = Store::Open(store_options, {&disk->files, RealClock(), &random, &disk->registry});
     CHECK(opened.ok(), opened.status().message());
     store = *std::move(opened);
     Ingest::Dependencies deps;
     deps.store = store.get();
     deps.index = index.get();
-    deps.files = &files;
+    deps.files = &disk->files;
     deps.clock = RealClock();
     deps.board = &board;
     deps.metrics = &metrics;
@@ -71,9 +76,7 @@ class Site {
     commit.Stop();
   }
 
-  FakeFileSystem files;
   SeededRandom random;
-  FakeRegistry registry;
   CaptureLogger log;
   MetricsRegistry metrics_registry;
   IngestMetrics metrics;
@@ -282,10 +285,11 @@ TEST(ThreadsTest, Fault9_RestlessAgentsAndSyncsThatFail) {
   options.publish_interval = absl::Milliseconds(2);
   options.shard.catch_up_part_bytes = 10'000;
   options.credit.floor_bytes = 4'000;
-  Site site(options);
+  Disk disk;
+  Site site(options, &disk);
   // The disk forgets unsynced bytes now and then, but not for ever.
   std::atomic<int> syncs{0};
-  site.files.SetInterceptor([&syncs](FakeFileSystem::Call call, const std::string&) {
+  disk.files.SetInterceptor([&syncs](FakeFileSystem::Call call, const std::string&) {
     if (call != FakeFileSystem::Call::kSyncFileSystem) return absl::OkStatus();
     const int now = ++syncs;
     return now % 4 == 2 && now < 200 ? absl::InternalError("EIO") : absl::OkStatus();
@@ -303,7 +307,7 @@ TEST(ThreadsTest, Fault9_RestlessAgentsAndSyncsThatFail) {
   EXPECT_TRUE(Eventually([&] { return stopped.load(); }));
   for (auto& agent : agents) {
     const auto mirror =
-        site.files.ReadFile(absl::StrCat("/data/logdir/", agent->node(), "/run/a.tfevents"));
+        disk.files.ReadFile(absl::StrCat("/data/logdir/", agent->node(), "/run/a.tfevents"));
     ASSERT_TRUE(mirror.ok()) << mirror.status();
     EXPECT_EQ(*mirror == agent->source(), true) << agent->node() << ": " << mirror->size();
     Index::ScalarQuery all;
@@ -319,6 +323,53 @@ TEST(ThreadsTest, Fault9_RestlessAgentsAndSyncsThatFail) {
   EXPECT_TRUE(site.log.Contains("source has other bytes"));
   EXPECT_TRUE(site.log.Contains("why=cut"));
   site.StopThreads();  // before the agents go
+}
+
+// Everything is taken over by the shards while sockets and viewers are there already.
+TEST(ThreadsTest, Fault2_AStartWithManyStreams) {
+  constexpr int kStreams = 300;
+  Disk disk;
+  EventFileBuilder builder;
+  builder.FileVersion();
+  for (int i = 0; i < 20; ++i) builder.Scalar("loss", Step(i), static_cast<float>(i));
+  const std::string file = builder.Build();
+  Ingest::Options options;
+  options.publish_interval = absl::Milliseconds(1);
+  {
+    Site site(options, &disk);
+    site.StopThreads();  // the store is this thread's now
+    std::vector<StreamRequest> requests;
+    for (int i = 0; i < kStreams; ++i) {
+      StreamRequest request;
+      request.identity = {"node07", "", absl::StrCat("run", i, "/a.tfevents")};
+      request.run = RunName(absl::StrCat("node07/run", i));
+      requests.push_back(std::move(request));
+    }
+    const auto streams = site.store->OpenStreams(requests);
+    ASSERT_TRUE(streams.ok()) << streams.status();
+    std::vector<CommitNote> notes;
+    for (const auto& stream : *streams) ASSERT_TRUE(stream->Append(0, file).ok());
+    for (int shard = 0; shard < kShards; ++shard) {
+      for (CommitNote& note : site.store->NoteDirty(shard)) notes.push_back(std::move(note));
+    }
+    ASSERT_TRUE(site.store->Commit(std::move(notes)).ok());
+  }
+  Site site(options, &disk);
+  EXPECT_TRUE(Eventually([&] { return site.ingest->streams_loading() == 0; }));
+  Index::ScalarQuery all;
+  all.points_max = 0;
+  for (int i = 0; i < kStreams; ++i) {
+    const auto points =
+        site.index->ReadScalars(RunName(absl::StrCat("node07/run", i)), Tag("loss"), all);
+    ASSERT_TRUE(points.ok()) << i;
+    EXPECT_EQ(points->steps.size(), 20u) << i;
+  }
+  EXPECT_TRUE(Eventually([&] {
+    const auto snapshot = site.board.Get();
+    if (snapshot->nodes.size() != 1 || snapshot->nodes[0].streams.size() != kStreams) return false;
+    return std::all_of(snapshot->nodes[0].streams.begin(), snapshot->nodes[0].streams.end(),
+                       [](const StreamStatus& stream) { return stream.records == 21; });
+  }));
 }
 
 }  // namespace
