@@ -74,6 +74,16 @@ std::string HostName() {
   return name;
 }
 
+// How others name the interface that is listened on: what stands before ":PORT".
+std::string HostForOthers(const CollectorConfig& config) {
+  const std::string& host = config.host;
+  if (config.all_interfaces || host == "0.0.0.0" || host == "::") return HostName();
+  if (absl::StrContains(host, ':') && !absl::StartsWith(host, "[")) {
+    return absl::StrCat("[", host, "]");
+  }
+  return host;
+}
+
 }  // namespace
 
 std::string CollectorVersion() { return TRIBUTARY_VERSION; }
@@ -313,23 +323,15 @@ uint16_t Server::port() const { return parts_->mux->port(); }
 
 std::string Server::url() const {
   const CollectorConfig& config = parts_->config;
-  std::string host = config.host;
-  if (config.all_interfaces || host == "0.0.0.0" || host == "::") host = HostName();
-  if (absl::StrContains(host, ':') && !absl::StartsWith(host, "[")) {
-    host = absl::StrCat("[", host, "]");
-  }
-  return absl::StrCat("http://", host, ":", port(), config.path_prefix, "/");
+  return absl::StrCat("http://", HostForOthers(config), ":", port(), config.path_prefix, "/");
 }
 
 std::string Server::join_command() const {
   const Parts& parts = *parts_;
   if (parts.store == nullptr) return "";
-  const bool everywhere =
-      parts.config.all_interfaces || parts.config.host == "0.0.0.0" || parts.config.host == "::";
-  const std::string host = everywhere ? HostName() : parts.config.host;
-  return absl::StrCat("tributary-agent --collector ", host, ":", port(), " --store ",
-                      parts.store->store_id(), parts.config.on_loopback ? "" : " --plaintext",
-                      " --logdir LOGDIR");
+  return absl::StrCat("tributary-agent --collector ", HostForOthers(parts.config), ":", port(),
+                      " --store ", parts.store->store_id(),
+                      parts.config.on_loopback ? "" : " --plaintext", " --logdir LOGDIR");
 }
 
 void Server::Stop() {

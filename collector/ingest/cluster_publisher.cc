@@ -64,12 +64,16 @@ StreamStatus ClusterPublisher::DrawStream(const StreamEntry& entry) const {
 
 std::shared_ptr<ClusterSnapshot> ClusterPublisher::Draw() {
   std::map<std::string, NodeStatus> nodes;
-  const auto node_of = [&nodes](const std::string& name) -> NodeStatus& {
+  const auto node_of = [this, &nodes](const std::string& name) -> NodeStatus& {
     NodeStatus& node = nodes[name];
     if (node.name.empty()) {
       node.name = name;
       node.state = "away";
       node.last_record = absl::InfinitePast();
+      if (const SessionTable::NodePast* past = sessions_->PastOf(name); past != nullptr) {
+        node.version = past->agent_version;
+        node.last_record = past->last_bytes;
+      }
     }
     return node;
   };
@@ -80,7 +84,7 @@ std::shared_ptr<ClusterSnapshot> ClusterPublisher::Draw() {
     NodeStatus& node = node_of(session.node());
     const ingest::v1::Hello& hello = session.hello();
     node.state = "connected";
-    last_version_[node.name] = hello.agent_version();
+    node.version = hello.agent_version();
     node.clock_offset_s = absl::ToDoubleSeconds(session.clock_offset());
     AgentStatus agent;
     agent.pid = hello.pid();
@@ -91,21 +95,12 @@ std::shared_ptr<ClusterSnapshot> ClusterPublisher::Draw() {
           logdir.name().empty() ? logdir.path() : absl::StrCat(logdir.name(), "=", logdir.path()));
     }
     node.agents.push_back(std::move(agent));
-    absl::Time& last = last_record_.emplace(node.name, absl::InfinitePast()).first->second;
-    last = std::max(last, session.last_bytes());
+    node.last_record = std::max(node.last_record, session.last_bytes());
   });
   auto snapshot = std::make_shared<ClusterSnapshot>();
   snapshot->store_id = options_.store_id;
   snapshot->conflicts = sessions_->Conflicts();
-  for (auto& [name, node] : nodes) {
-    if (const auto it = last_record_.find(name); it != last_record_.end()) {
-      node.last_record = it->second;
-    }
-    if (const auto it = last_version_.find(name); it != last_version_.end()) {
-      node.version = it->second;
-    }
-    snapshot->nodes.push_back(std::move(node));
-  }
+  for (auto& [name, node] : nodes) snapshot->nodes.push_back(std::move(node));
   return snapshot;
 }
 

@@ -5,7 +5,6 @@
 #define TRIBUTARY_COLLECTOR_INGEST_CLUSTER_PUBLISHER_H_
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -46,9 +45,6 @@ class ClusterPublisher {
 
   uint64_t published_version_ = ~uint64_t{0};
   absl::Duration not_before_;
-  // When bytes of a node last arrived; kept when its sessions end.
-  std::map<std::string, absl::Time> last_record_;
-  std::map<std::string, std::string> last_version_;
 };
 
 }  // namespace tributary

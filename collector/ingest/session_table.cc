@@ -63,6 +63,11 @@ void SessionTable::OnEnded(Session* session) {
   CHECK(it != sessions_.end(), "Session ", session->id().value(), " ended twice.");
   candidates_.erase(session->id());
   flush_.erase(session->id());
+  if (!session->node().empty()) {
+    NodePast& past = past_[session->node()];
+    past.agent_version = session->hello().agent_version();
+    past.last_bytes = std::max(past.last_bytes, session->last_bytes());
+  }
   // Its caller may be one of its own methods: it goes when this task is over.
   ended_.push_back(std::move(it->second));
   sessions_.erase(it);
@@ -72,6 +77,11 @@ void SessionTable::OnEnded(Session* session) {
     EvaluateAll();
     PostFlush();
   });
+}
+
+const SessionTable::NodePast* SessionTable::PastOf(const std::string& node) const {
+  const auto it = past_.find(node);
+  return it == past_.end() ? nullptr : &it->second;
 }
 
 void SessionTable::ForEachLive(absl::FunctionRef<void(const Session&)> visit) const {

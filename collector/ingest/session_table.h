@@ -71,6 +71,13 @@ class SessionTable : public SessionHost {
   void ForEachLive(absl::FunctionRef<void(const Session&)> visit) const;
   // All credit that agents hold or have used for bytes that are on their way.
   uint64_t reserved_bytes() const { return pool_.reserved_bytes(); }
+  // What ended sessions of a node leave behind.
+  struct NodePast {
+    std::string agent_version;
+    absl::Time last_bytes = absl::InfinitePast();
+  };
+  // Null if no session of the node has ended.
+  const NodePast* PastOf(const std::string& node) const;
   // Names that were wanted twice: by sessions now, and refusals of the last ten minutes.
   std::vector<ConflictStatus> Conflicts() const;
 
@@ -140,6 +147,7 @@ class SessionTable : public SessionHost {
   bool polling_full_ = false;
   bool stopping_ = false;
   std::deque<PastConflict> past_conflicts_;
+  absl::flat_hash_map<std::string, NodePast> past_;
 };
 
 }  // namespace tributary

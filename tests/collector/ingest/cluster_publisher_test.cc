@@ -65,6 +65,20 @@ TEST_F(ClusterPublisherTest, ANodeIsAwayASecondAfterItsGoodbye) {
   EXPECT_EQ(Stream().durable_bytes, 5u);
 }
 
+// As `--once` does: it comes and goes between two looks.
+TEST_F(ClusterPublisherTest, AnAgentThatWasThereForAMomentLeavesItsTraces) {
+  ScriptedAgent agent(&site_);
+  agent.Welcomed()->Open(1, kPath);
+  agent.Send(1, 0, "bytes");
+  agent.Drop();
+  const absl::Time sent = site_.clock.Wall();
+  ASecond();
+  const NodeStatus node = Node();
+  EXPECT_EQ(node.state, "away");
+  EXPECT_EQ(node.version, "1.2.3");
+  EXPECT_EQ(node.last_record, sent);
+}
+
 TEST_F(ClusterPublisherTest, ANodeThatNeverHadAStreamGoesWithItsConnection) {
   ScriptedAgent agent(&site_);
   agent.Welcomed();
