@@ -28,7 +28,8 @@ class EventLoop : public TaskQueue {
     int descriptor = -1;
     // Runs after each wake-up and each round of tasks; `woken` tells that the descriptor has news.
     // Returns when it must run again at the latest, on the monotonic clock.
-    std::function<absl::Duration(bool woken)> tick;
+    // May be null.
+    std::function<absl::Duration(bool woken)> tick = nullptr;
   };
 
   // `clock` must outlive this. Tasks may be posted before Start.
