@@ -4,6 +4,11 @@
 
 namespace tributary {
 
+void Delivery::CheckRegistry() {
+  const absl::Status health = deps_.store->registry_health();
+  if (!health.ok() && deps_.on_fatal != nullptr) deps_.on_fatal(health);
+}
+
 void Delivery::AssignNode(std::string wanted, std::string machine_id, std::string boot_id,
                           bool wanted_is_live_elsewhere,
                           Answer<absl::StatusOr<std::string>> answer) {
@@ -12,6 +17,7 @@ void Delivery::AssignNode(std::string wanted, std::string machine_id, std::strin
                       answer = std::move(answer)]() mutable {
     absl::StatusOr<std::string> node =
         deps_.store->AssignNode(wanted, machine_id, boot_id, wanted_is_live_elsewhere);
+    CheckRegistry();
     deps_.session->Post([answer = std::move(answer), node = std::move(node)]() mutable {
       answer(std::move(node));
     });
@@ -23,6 +29,7 @@ void Delivery::OpenStreams(
     Answer<absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>>> answer) {
   deps_.commit->Post([this, requests = std::move(requests), answer = std::move(answer)]() mutable {
     auto streams = deps_.store->OpenStreams(requests);
+    CheckRegistry();
     deps_.session->Post([answer = std::move(answer), streams = std::move(streams)]() mutable {
       answer(std::move(streams));
     });
@@ -105,6 +112,7 @@ void Delivery::StartGeneration(std::shared_ptr<MirrorStream> stream, Generation 
         deps_.commit->Post([this, seat, stream = std::move(stream), differs_from,
                             answer = std::move(answer)]() mutable {
           absl::Status status = deps_.store->StartGeneration(stream.get(), differs_from);
+          CheckRegistry();
           seat.queue->Post([this, seat, stream = std::move(stream), status = std::move(status),
                             answer = std::move(answer)]() mutable {
             NewGeneration result;

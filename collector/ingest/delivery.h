@@ -5,6 +5,7 @@
 #ifndef TRIBUTARY_COLLECTOR_INGEST_DELIVERY_H_
 #define TRIBUTARY_COLLECTOR_INGEST_DELIVERY_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,9 @@ class Delivery {
     TaskQueue* session;
     TaskQueue* commit;
     std::vector<ShardSeat> shards;
+    // The registry can no longer be trusted: the process must end. Told on the commit queue, after
+    // each order that finds it so. May be null.
+    std::function<void(absl::Status)> on_fatal = nullptr;
   };
   template <typename T>
   using Answer = absl::AnyInvocable<void(T)>;
@@ -64,6 +68,9 @@ class Delivery {
   int shards() const { return static_cast<int>(deps_.shards.size()); }
 
  private:
+  // After each order that commits. On the commit queue.
+  void CheckRegistry();
+
   const Dependencies deps_;
 };
 

@@ -30,10 +30,13 @@ class Ingest::Events : public ShardEvents, public CommitEvents {
       ingest->sessions_->OnRewound(stream, progress);
     });
   }
-  void OnFatal(absl::Status status) override { ingest_->deps_.on_fatal(std::move(status)); }
+  void OnFatal(absl::Status status) override {
+    if (!std::exchange(fatal_told_, true)) ingest_->deps_.on_fatal(std::move(status));
+  }
 
  private:
   Ingest* const ingest_;
+  bool fatal_told_ = false;  // on the commit queue
 };
 
 Ingest::Ingest(const Options& options, const Dependencies& dependencies)
@@ -48,7 +51,8 @@ Ingest::Ingest(const Options& options, const Dependencies& dependencies)
     seats.push_back({shards_.back().get(), deps_.shards[i]});
   }
   delivery_ = std::make_unique<Delivery>(
-      Delivery::Dependencies{deps_.store, deps_.session, deps_.commit, seats});
+      Delivery::Dependencies{deps_.store, deps_.session, deps_.commit, seats,
+                             [this](absl::Status status) { events_->OnFatal(std::move(status)); }});
   commit_cycle_ = std::make_unique<CommitCycle>(
       options_.commit, CommitCycle::Dependencies{deps_.store, deps_.clock, deps_.commit, seats,
                                                  events_.get(), deps_.metrics, deps_.log});

@@ -33,7 +33,11 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options,
 
 DiskStore::DiskStore(const Options& options, const Dependencies& dependencies)
     : options_(options),
-      deps_(dependencies),
+      registry_(dependencies.registry),
+      deps_{.files = dependencies.files,
+            .clock = dependencies.clock,
+            .random = dependencies.random,
+            .registry = &registry_},
       space_(dependencies.files, options.data_dir, options.data_free_min_bytes) {
   CHECK(options.shards > 0, options.shards, " shards");
   environment_.files = deps_.files;
@@ -298,7 +302,9 @@ absl::Status DiskStore::StartGeneration(MirrorStream* stream, Generation differs
     next.aside_pending = false;
     const absl::Status committed =
         committer_->CommitToRegistry({.puts = {MakeEntry(mirror->id(), next)}});
-    if (!committed.ok()) {
+    // Where there was no space, the stream's next commit says it; until then recovery would find
+    // the file moved.
+    if (!committed.ok() && !absl::IsResourceExhausted(committed)) {
       mirror->Restart(next);
       mirror->Stop(committed);
       return committed;

@@ -20,6 +20,7 @@
 #include "collector/store/shard_files.h"
 #include "collector/store/space_guard.h"
 #include "collector/store/store.h"
+#include "collector/store/watched_registry.h"
 
 namespace tributary {
 
@@ -44,6 +45,7 @@ class DiskStore : public Store {
   absl::StatusOr<std::vector<DurableAdvance>> Commit(std::vector<CommitNote> notes) override;
   absl::StatusOr<std::optional<std::string>> GetSetting(absl::string_view name) override;
   absl::Status PutSetting(absl::string_view name, absl::string_view value) override;
+  absl::Status registry_health() override { return registry_.health(); }
   bool full() override;
 
  private:
@@ -64,7 +66,8 @@ class DiskStore : public Store {
   absl::Status MoveAside(const MirrorFile& stream, Generation generation);
 
   const Options options_;
-  const Dependencies deps_;
+  WatchedRegistry registry_;
+  const Dependencies deps_;  // with that registry
   SpaceGuard space_;
   MirrorFile::Environment environment_;
   std::vector<std::unique_ptr<ShardFiles>> shards_;

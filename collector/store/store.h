@@ -200,6 +200,10 @@ class Store {
   virtual absl::StatusOr<std::optional<std::string>> GetSetting(absl::string_view name) = 0;
   virtual absl::Status PutSetting(absl::string_view name, absl::string_view value) = 0;
 
+  // Not OK once the outcome of a registry transaction is unknown, in whichever call: the registry
+  // refuses everything until the store is opened again, so end the process.
+  virtual absl::Status registry_health() { return absl::OkStatus(); }
+
   // True while free space is below the bound: refuse bytes, keep serving. Looks at the file system
   // again while it is true: ask from time to time.
   virtual bool full() = 0;

@@ -138,6 +138,7 @@ class OverlapAppendingStore : public Store {
   absl::Status PutSetting(absl::string_view name, absl::string_view value) override {
     return store_->PutSetting(name, value);
   }
+  absl::Status registry_health() override { return store_->registry_health(); }
   bool full() override { return store_->full(); }
 
  private:
