@@ -316,6 +316,15 @@ TEST_F(FakeFileSystemTest, FailedSync_OfDirectoryOrFileSystemIsNotMendedEither) 
   EXPECT_FALSE(files_.Exists("/file"));
 }
 
+TEST_F(FakeFileSystemTest, FailedSync_OfTheNameOfADirectoryIsMendedByTheNext) {
+  ASSERT_TRUE(files_.MakeDirectories("/d").ok());
+  files_.Inject({.call = Call::kSyncDirectory, .status = absl::InternalError("I/O")});
+  EXPECT_FALSE(files_.SyncDirectory("/").ok());
+  EXPECT_TRUE(files_.SyncDirectory("/").ok());
+  files_.CrashLosingAll();
+  EXPECT_TRUE(files_.Exists("/d"));
+}
+
 TEST_F(FakeFileSystemTest, Faults_HitTheNthCallOfAKindAndPathSoOften) {
   files_.WriteFile("/a", "x");
   files_.WriteFile("/b", "x");
