@@ -13,9 +13,8 @@
 // never kept without the creation before it.
 //
 // A Sync that fails marks the pages clean, as the kernel does: no later Sync makes them durable,
-// only writing them again does. They read as they were written until EvictPages or Crash decides. A
-// name whose sync failed is durable only when it is made again; that of a directory, which cannot
-// be made again, by a later sync.
+// only writing them again does. They read as they were written until EvictPages or Crash decides.
+// Names are mended by the next sync: file systems journal them, and a journal that failed stays so.
 //
 // Everything is deterministic: the only choices are those of the Random that is passed in.
 #ifndef TRIBUTARY_TESTS_SUPPORT_FAKE_FILE_SYSTEM_H_
@@ -169,7 +168,6 @@ class FakeFileSystem : public FileSystem {
   struct ChangeGroup {
     std::vector<NameChange> changes;
     std::set<Inode*> unsynced;
-    bool sync_failed = false;
   };
   struct Resolved {
     InodePtr parent;  // null for the root
@@ -203,7 +201,6 @@ class FakeFileSystem : public FileSystem {
   void ResizeLocked(Inode* inode, uint64_t size_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SyncInodeLocked(Inode* inode) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FailSyncLocked(Inode* inode) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void FailSyncLocked(ChangeGroup* group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SettleLocked(ChangeGroup* group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CrashFileLocked(Inode* inode, Random* random) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CrashTreeLocked(const InodePtr& directory, Random* random)

@@ -80,14 +80,6 @@ void FakeFileSystem::FailSyncLocked(Inode* inode) {
   inode->dirty_pages.clear();
 }
 
-void FakeFileSystem::FailSyncLocked(ChangeGroup* group) {
-  for (const NameChange& change : group->changes) {
-    const bool made_directory =
-        change.now.inode != nullptr && change.now.inode->type == Inode::Type::kDirectory;
-    if (!made_directory) group->sync_failed = true;
-  }
-}
-
 // Makes the changes of a group durable once nothing of it is unsynced.
 void FakeFileSystem::SettleLocked(ChangeGroup* group) {
   for (const NameChange& change : group->changes) {
@@ -101,8 +93,7 @@ absl::Status FakeFileSystem::SyncDirectory(const std::string& directory) {
   MutexLock lock(&mu_);
   ASSIGN_OR_RETURN(InodePtr inode, FindDirectoryLocked(directory));
   for (auto group = pending_.begin(); group != pending_.end();) {
-    if (!admitted.ok() && group->unsynced.contains(inode.get())) FailSyncLocked(&*group);
-    if (admitted.ok() && !group->sync_failed) group->unsynced.erase(inode.get());
+    if (admitted.ok()) group->unsynced.erase(inode.get());
     if (!group->unsynced.empty()) {
       ++group;
       continue;
@@ -127,15 +118,9 @@ absl::Status FakeFileSystem::SyncFileSystem(const std::string& path) {
       FailSyncLocked(inode.get());
     }
   }
-  for (auto group = pending_.begin(); group != pending_.end();) {
-    if (!admitted.ok()) FailSyncLocked(&*group);
-    if (!admitted.ok() || group->sync_failed) {
-      ++group;
-      continue;
-    }
-    SettleLocked(&*group);
-    group = pending_.erase(group);
-  }
+  if (!admitted.ok()) return admitted;
+  for (ChangeGroup& group : pending_) SettleLocked(&group);
+  pending_.clear();
   return admitted;
 }
 
