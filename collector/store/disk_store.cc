@@ -271,8 +271,8 @@ absl::Status DiskStore::StartGeneration(MirrorStream* stream, Generation differs
   // Before anything is moved into it: a crash may keep the rename and not the directory.
   RETURN_IF_ERROR(SyncDirectoryChain(deps_.files, directory, options_.data_dir));
   const std::string aside = JoinPath(directory, absl::StrCat(differs_from.value()));
-  const std::string free_name =
-      FreeName(deps_.files, directory, absl::StrCat(differs_from.value()));
+  ASSIGN_OR_RETURN(const std::string free_name,
+                   FreeName(deps_.files, directory, absl::StrCat(differs_from.value())));
   if (free_name != aside) {
     // Left by a registry that was newer than this one. Recovery takes the plain name for the
     // generation that is put aside now.

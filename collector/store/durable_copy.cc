@@ -93,13 +93,15 @@ absl::Status SealMirror(FileSystem* files, const std::string& data_dir, const Mi
   return SyncDirectoryChain(files, directory, data_dir);
 }
 
-std::string FreeName(FileSystem* files, const std::string& directory, const std::string& name) {
+absl::StatusOr<std::string> FreeName(FileSystem* files, const std::string& directory,
+                                     const std::string& name) {
   std::string path = JoinPath(directory, name);
-  // Any answer but "there is none" counts as taken.
-  for (int n = 2; !absl::IsNotFound(files->Stat(path).status()); ++n) {
+  for (int n = 2;; ++n) {
+    const absl::Status there = files->Stat(path).status();
+    if (absl::IsNotFound(there)) return path;
+    RETURN_IF_ERROR(there);
     path = JoinPath(directory, absl::StrCat(name, "~", n));
   }
-  return path;
 }
 
 }  // namespace tributary

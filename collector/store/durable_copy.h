@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "collector/store/mirror_file.h"
 #include "common/eventfile/identity.h"
 #include "common/file.h"
@@ -29,8 +30,10 @@ absl::Status SyncDirectoryChain(FileSystem* files, std::string directory, const 
 // inode may or may not have its name still; its durable bytes are untouched either way.
 absl::Status SealMirror(FileSystem* files, const std::string& data_dir, const MirrorFile& stream);
 
-// A name for a new file `directory`/`name` that is not taken: `name`, or `name`~2, …
-std::string FreeName(FileSystem* files, const std::string& directory, const std::string& name);
+// A name for a new file `directory`/`name` that is not taken: `name`, or `name`~2, … The file
+// system's error where it does not say.
+absl::StatusOr<std::string> FreeName(FileSystem* files, const std::string& directory,
+                                     const std::string& name);
 
 }  // namespace tributary
 

@@ -215,9 +215,10 @@ absl::Status Recovery::KeepTail(uint64_t size_bytes, Plan* plan) {
 absl::Status Recovery::SetAside(const ByteRange& range, Plan* plan) {
   const std::string directory = plan->stream->superseded_dir();
   RETURN_IF_ERROR(deps_.files->MakeDirectories(directory));
-  const std::string to =
+  ASSIGN_OR_RETURN(
+      const std::string to,
       FreeName(deps_.files, directory,
-               absl::StrCat("tail-", plan->mark.generation.value(), "-", range.offset));
+               absl::StrCat("tail-", plan->mark.generation.value(), "-", range.offset)));
   RETURN_IF_ERROR(CopyRange(deps_.files, plan->stream->mirror_path(), range, to,
                             sync_each_ ? SyncCopy::kYes : SyncCopy::kNo));
   plan->written = true;
