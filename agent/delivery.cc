@@ -308,7 +308,7 @@ std::optional<AgentMessage> Delivery::NextMessage() {
 absl::Duration Delivery::next_message() const {
   if (!in_session_) return absl::InfiniteDuration();
   absl::Duration next = batcher_.next_send(RoomNow());
-  if (batcher_.empty() && credit_ > first_credit_) {
+  if (batcher_.empty() && streams_.in_flight_bytes() == 0 && credit_ > first_credit_) {
     next = std::min(next, busy_at_ + options_.credit_return);
   }
   return next;
