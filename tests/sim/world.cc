@@ -10,7 +10,7 @@ namespace tributary::sim {
 namespace {
 
 // Tasks at one moment of virtual time; more, and somebody spins.
-constexpr int kTasksAtOnceMax = 200'000;
+constexpr int kTasksAtOnceMax = 100'000;
 
 Network::Options NetworkOptions(Random* random) {
   Network::Options options;
@@ -51,7 +51,7 @@ World::World(const Options& options)
     AgentNode::Options node;
     node.name = absl::StrCat("node", i + 1);
     node.open_files_max = 1 + static_cast<int>(random_.Below(8));
-    node.chunk_bytes_max = uint64_t{64} << random_.Below(14);
+    node.chunk_bytes_max = uint64_t{256} << random_.Below(12);
     node.clock_skew = absl::Hours(24) * (2 * random_.Unit() - 1);
     node.writer.files_max = 1 + static_cast<int>(random_.Below(6));
     node.writer.record_bytes_max = uint64_t{16} << random_.Below(11);
@@ -80,8 +80,10 @@ CollectorNode::Options World::CollectorOptions(Defect defect) {
   ingest.limits.chunk_slices_max = 1u << random_.Below(10);
   ingest.limits.open_batch_max = 1u << random_.Below(8);
   ingest.credit.floor_bytes = uint64_t{16} << random_.Below(10);
-  ingest.credit.session_bytes_max = ingest.credit.floor_bytes << random_.Below(6);
-  ingest.credit.quantum_bytes = uint64_t{16} << random_.Below(14);
+  // Enough that nothing takes longer than the peace lasts.
+  ingest.credit.session_bytes_max =
+      std::max(uint64_t{8} << 10, ingest.credit.floor_bytes << random_.Below(6));
+  ingest.credit.quantum_bytes = uint64_t{512} << random_.Below(10);
   // Room for every agent, and for sessions that are dead and not yet known to be.
   ingest.credit.pool_bytes =
       std::max(64 * ingest.credit.floor_bytes, 2 * ingest.credit.session_bytes_max);
@@ -123,7 +125,13 @@ bool World::RunOne() {
 
 void World::Settle() {
   for (int tasks = 0; !trace_.failed() && RunOne(); ++tasks) {
-    if (tasks > kTasksAtOnceMax) trace_.Fail("something spins: the same moment never ends");
+    if (tasks < kTasksAtOnceMax) continue;
+    std::string spinning = absl::StrCat("the same moment never ends; ready: collector ",
+                                        collector_->ready(), ", network ", network_.ready());
+    for (const auto& node : nodes_) {
+      absl::StrAppend(&spinning, ", ", node->name(), " ", node->ready());
+    }
+    trace_.Fail(std::move(spinning));
   }
 }
 
