@@ -279,7 +279,11 @@ absl::Status DiskStore::StartGeneration(MirrorStream* stream, Generation differs
     RETURN_IF_ERROR(deps_.files->Rename(aside, free_name));
     RETURN_IF_ERROR(deps_.files->SyncDirectory(directory));
   }
-  const bool has_file = deps_.files->Stat(mirror->mirror_path()).ok();
+  const absl::Status there = deps_.files->Stat(mirror->mirror_path()).status();
+  // A disk that does not say must not be taken for a file that is not there: what was durable would
+  // be taken for bytes of the next generation.
+  if (!there.ok() && !absl::IsNotFound(there)) return there;
+  const bool has_file = there.ok();
   if (has_file) {
     // So that what is kept is as long as what was received. If it fails, the durable part is kept.
     auto file = deps_.files->OpenWritable(mirror->mirror_path());
