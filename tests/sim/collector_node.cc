@@ -106,6 +106,9 @@ void CollectorNode::Start() {
   process->ingest->Start();
   deps_.network->CollectorStarted(process->ingest.get());
   deps_.trace->Note("collector", " started");
+  for (const std::shared_ptr<MirrorStream>& stream : process->store->Streams()) {
+    if (!stream->health().ok()) deps_.trace->Note("stopped", ": ", stream->health().ToString());
+  }
   AfterTask();
 }
 
@@ -185,8 +188,14 @@ std::shared_ptr<MirrorStream> CollectorNode::FindStream(const std::string& node,
 absl::StatusOr<std::string> CollectorNode::ReadGeneration(const MirrorStream& stream,
                                                           Generation generation) {
   if (generation == stream.generation()) return files_.ReadFile(stream.mirror_path());
-  return files_.ReadFile(
+  absl::StatusOr<std::string> bytes = files_.ReadFile(
       absl::StrCat(kDataDir, "/superseded/", stream.id().value(), "/", generation.value()));
+  // Where it could not be moved the stream has stopped, and the next recovery does it.
+  if (absl::IsNotFound(bytes.status()) && !stream.health().ok() &&
+      generation.value() + 1 == stream.generation().value()) {
+    return files_.ReadFile(stream.mirror_path());
+  }
+  return bytes;
 }
 
 }  // namespace tributary::sim
