@@ -1,9 +1,8 @@
 #include "tests/sim/reference_reader.h"
 
-#include <algorithm>
 #include <cstring>
-#include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "common/eventfile/crc32c.h"
 #include "tensorboard/event.pb.h"
 
@@ -35,58 +34,63 @@ bool DataHolds(absl::string_view file, size_t at, uint64_t length) {
          MaskCrc32c(Crc32c(file.substr(at + kHeader, length)));
 }
 
-void TakeEvent(absl::string_view file, size_t at, uint64_t length, ReferenceSeries* series) {
+void TakeEvent(absl::string_view file, size_t at, uint64_t length, ReferenceFile* reference) {
   tensorboard::Event event;
   if (!event.ParseFromArray(file.data() + at + kHeader, static_cast<int>(length))) return;
   for (const tensorboard::Summary::Value& value : event.summary().value()) {
-    ReferencePoint point{event.step(), 0, at + kHeader};
+    ReferencePoint point{event.step(), 0, 0};
     if (value.tag() == "loss") {
       point.value = static_cast<double>(value.simple_value());
-      series->scalars.push_back(point);
+      reference->scalars.points.push_back(point);
     } else {
-      series->pictures.push_back(point);
+      point.payload_offset = at + kHeader;
+      reference->pictures.points.push_back(point);
     }
   }
-}
-
-void DropObsolete(std::vector<ReferencePoint>* points) {
-  int64_t least = std::numeric_limits<int64_t>::max();
-  std::vector<ReferencePoint> kept;
-  for (auto point = points->rbegin(); point != points->rend(); ++point) {
-    if (point->step >= least) continue;
-    least = point->step;
-    kept.push_back(*point);
-  }
-  std::reverse(kept.begin(), kept.end());
-  *points = std::move(kept);
 }
 
 }  // namespace
 
-ReferenceSeries ReadReference(absl::string_view file) {
-  ReferenceSeries series;
-  size_t at = 0;
-  bool framed = true;
-  while (at + kHeader <= file.size()) {
-    uint64_t length = 0;
-    const bool length_holds = LengthHolds(file, at, &length);
-    const bool fits = length_holds && Fits(file, at, length);
-    if (fits && DataHolds(file, at, length)) {
-      TakeEvent(file, at, length, &series);
-      at += kHeader + length + kFooter;
-      framed = true;
-    } else if (framed && length_holds) {
-      // The end is awaited; or the payload alone is damaged.
-      if (!fits) break;
-      at += kHeader + length + kFooter;
-    } else {
-      framed = false;
-      ++at;
-    }
+absl::Status ReferenceSeries::Allows(const std::vector<ReferencePoint>& shown) const {
+  if (shown.size() < certain || shown.size() > points.size()) {
+    return absl::DataLossError(absl::StrCat("the index has ", shown.size(), " points, the mirror ",
+                                            certain, " to ", points.size()));
   }
-  DropObsolete(&series.scalars);
-  DropObsolete(&series.pictures);
-  return series;
+  size_t next = 0;
+  for (size_t i = 0; i < shown.size(); ++i) {
+    while (next < points.size() && points[next] != shown[i] && i >= certain) ++next;
+    if (next >= points.size() || points[next] != shown[i]) {
+      return absl::DataLossError(absl::StrCat("point ", i,
+                                              " of the index is no record of the file: ", "step ",
+                                              shown[i].step, " at ", shown[i].payload_offset));
+    }
+    ++next;
+  }
+  return absl::OkStatus();
+}
+
+ReferenceFile ReadReference(absl::string_view file) {
+  ReferenceFile reference;
+  bool damaged = false;
+  for (size_t at = 0; at + kHeader <= file.size();) {
+    uint64_t length = 0;
+    if (LengthHolds(file, at, &length) && Fits(file, at, length) && DataHolds(file, at, length)) {
+      TakeEvent(file, at, length, &reference);
+      at += kHeader + length + kFooter;
+      continue;
+    }
+    if (!damaged) {
+      damaged = true;
+      reference.scalars.certain = reference.scalars.points.size();
+      reference.pictures.certain = reference.pictures.points.size();
+    }
+    ++at;
+  }
+  if (!damaged) {
+    reference.scalars.certain = reference.scalars.points.size();
+    reference.pictures.certain = reference.pictures.points.size();
+  }
+  return reference;
 }
 
 }  // namespace tributary::sim

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace tributary::sim {
@@ -14,18 +15,29 @@ namespace tributary::sim {
 struct ReferencePoint {
   int64_t step = 0;
   double value = 0;             // of a scalar
-  uint64_t payload_offset = 0;  // of the event
+  uint64_t payload_offset = 0;  // of the event of a picture
   friend bool operator==(const ReferencePoint&, const ReferencePoint&) = default;
 };
 
+// The points of one tag.
 struct ReferenceSeries {
-  std::vector<ReferencePoint> scalars;   // of tag "loss"
-  std::vector<ReferencePoint> pictures;  // of tag "picture"; value is 0
+  std::vector<ReferencePoint> points;
+  // So many of them lie before the first damage. All of them, if there is none.
+  size_t certain = 0;
+
+  // Whether `shown` is what an index may show: the certain ones, then some of the others. Which of
+  // these depends on what was there when a damaged length was skipped or its end awaited; each one
+  // is a whole record all the same. Else says what is wrong.
+  absl::Status Allows(const std::vector<ReferencePoint>& shown) const;
 };
 
-// The points of `file` that are served: every whole record once, in order, without those that a
-// later point with a step <= theirs made obsolete.
-ReferenceSeries ReadReference(absl::string_view file);
+struct ReferenceFile {
+  ReferenceSeries scalars;   // of tag "loss"
+  ReferenceSeries pictures;  // of tag "picture"; value is 0
+};
+
+// Every whole record of the file, wherever it stands. Steps are taken to ascend.
+ReferenceFile ReadReference(absl::string_view file);
 
 }  // namespace tributary::sim
 
