@@ -43,7 +43,7 @@ void EventWriter::Begin(SourceFile* source) {
   EventFileBuilder builder;
   const int records = 1 + static_cast<int>(random_->Below(5));
   for (int i = 0; i < records; ++i) {
-    const Step step(source->next_step++);
+    const Step step(next_step_++);
     if (random_->Below(6) == 0) {
       std::string blob(random_->Below(options_.record_bytes_max), '\0');
       uint64_t noise = random_->Next();
@@ -105,7 +105,6 @@ void EventWriter::Rename(const std::string& path, SourceFile* source) {
   trace_->Note("rename", " ", path, " to ", target);
   TakeSnapshot(path, source);
   SourceFile moved;
-  moved.next_step = source->next_step;
   moved.rewrites = source->rewrites;
   moved.pending = std::exchange(source->pending, "");
   sources_[target] = std::move(moved);

@@ -24,7 +24,6 @@ struct SourceFile {
 
   // Of the writer.
   std::string pending;  // of records that were begun, not yet written
-  int64_t next_step = 0;
   int rewrites = 0;
 };
 
@@ -74,6 +73,8 @@ class EventWriter {
   Trace* const trace_;
   std::map<std::string, SourceFile> sources_;
   int made_ = 0;
+  // Of all files: so steps ascend in each, whatever names are lost or swapped.
+  int64_t next_step_ = 0;
 };
 
 }  // namespace tributary::sim

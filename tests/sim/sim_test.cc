@@ -53,7 +53,7 @@ Outcome RunSeed(uint64_t seed, Defect defect, bool print) {
 TEST(SimTest, EveryPromiseIsKeptInEveryWorld) {
   const std::optional<uint64_t> only = NumberOf("SIM_SEED");
   const uint64_t first = only.value_or(1);
-  const uint64_t last = only.has_value() ? *only : NumberOf("SIM_SEEDS").value_or(200);
+  const uint64_t last = only.has_value() ? *only : NumberOf("SIM_SEEDS").value_or(1000);
   int failures = 0;
   for (uint64_t seed = first; seed <= last && failures < 10; ++seed) {
     const Outcome outcome = RunSeed(seed, Defect::kNone, only.has_value());
