@@ -411,8 +411,10 @@ void MirrorFile::Recovered(const MarkRow& mark) {
   framing_holds_ = mark.framing_holds;
   unfilled_ = mark.unfilled;
   closed_without_lock = std::exchange(writer_, nullptr);
-  // A row without durable bytes may be all there is of the stream.
-  new_name_ = mark.fingerprint.offset == 0;
+  // A row without durable bytes may be all there is of the stream. Where the start could not make
+  // everything durable at once, nobody knows of a name whether it is: a seal may have failed after
+  // its rename, and the process have ended.
+  new_name_ = mark.fingerprint.offset == 0 || env_->sync_each;
   distrusted_ = false;
 }
 

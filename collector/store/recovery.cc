@@ -76,7 +76,9 @@ absl::Status Recovery::Run(const std::vector<std::shared_ptr<MirrorFile>>& strea
   RETURN_IF_ERROR(deps_.registry->Commit(transaction));
   for (const Plan& plan : plans) {
     plan.stream->Recovered(plan.mark);
-    if (plan.mark.fingerprint.offset > 0) plan.stream->SetMark(plan.mark, true);
+    if (plan.mark.fingerprint.offset > 0) {
+      plan.stream->SetMark(plan.mark, /*name_is_durable=*/plan.name_undurable);
+    }
   }
   return absl::OkStatus();
 }
