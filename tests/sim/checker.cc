@@ -130,15 +130,14 @@ void Checker::CheckPromises() {
   }
 }
 
-const SourceFile* Checker::FindSource(const Stream& stream, std::string* content) const {
+std::vector<std::string> Checker::ContentsOf(const Stream& stream, bool* altered) const {
   for (AgentNode* node : nodes_) {
-    if (node->name() != stream.first) continue;
-    const auto found = node->writer()->files().find(stream.second);
-    if (found == node->writer()->files().end()) return nullptr;
-    *content = node->writer()->Content(stream.second);
-    return &found->second;
+    const auto& files = node->writer()->files();
+    if (node->name() != stream.first || !files.contains(stream.second)) continue;
+    for (const auto& [path, source] : files) *altered |= source.altered_by_power_cut;
+    return node->writer()->Contents(stream.second);
   }
-  return nullptr;
+  return {};
 }
 
 void Checker::CheckGenerations() {
@@ -155,9 +154,9 @@ void Checker::CheckGenerations() {
 }
 
 void Checker::CheckOrigin(const Stream& stream, uint64_t generation, const std::string& bytes) {
-  std::string content;
-  const SourceFile* const source = FindSource(stream, &content);
-  if (source == nullptr) {
+  bool altered = false;
+  const std::vector<std::string> contents = ContentsOf(stream, &altered);
+  if (contents.empty()) {
     trace_->Fail(absl::StrCat("nobody ever wrote ", stream.first, " ", stream.second));
     return;
   }
@@ -165,22 +164,18 @@ void Checker::CheckOrigin(const Stream& stream, uint64_t generation, const std::
   const std::shared_ptr<MirrorStream> mirror = collector_->FindStream(stream.first, stream.second);
   const bool aside = mirror != nullptr && mirror->generation() != Generation(generation);
   const size_t needed = aside ? promised_[{stream, generation}].size() : bytes.size();
-  size_t longest = FirstDifference(bytes, content);
-  for (const std::string& snapshot : source->snapshots) {
-    longest = std::max(longest, FirstDifference(bytes, snapshot));
+  size_t longest = 0;
+  for (const std::string& content : contents) {
+    longest = std::max(longest, FirstDifference(bytes, content));
   }
+  // Where a disk lost some of what was shipped already, each byte for itself.
+  const auto stood_there = [&](size_t at) {
+    return std::any_of(contents.begin(), contents.end(), [&](const std::string& content) {
+      return at < content.size() && content[at] == bytes[at];
+    });
+  };
+  while (altered && longest < needed && stood_there(longest)) ++longest;
   if (longest >= needed) return;
-  if (source->altered_by_power_cut) {
-    // The disk lost some of what was shipped already: then each byte for itself.
-    const auto stood_there = [&](size_t at) {
-      const auto has = [&](const std::string& one) {
-        return at < one.size() && one[at] == bytes[at];
-      };
-      return has(content) || std::any_of(source->snapshots.begin(), source->snapshots.end(), has);
-    };
-    while (longest < needed && stood_there(longest)) ++longest;
-    if (longest >= needed) return;
-  }
   trace_->Fail(absl::StrCat("mixed: ", stream.first, " ", stream.second, " generation ", generation,
                             " has ", bytes.size(), " bytes, and from ", longest,
                             " on no content that the file ever had"));

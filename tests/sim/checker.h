@@ -60,7 +60,9 @@ class Checker : public NetworkObserver {
   absl::Status CheckMirror(const AgentNode& node, const std::string& path, const SourceFile& source,
                            const std::string& content);
   absl::Status CheckIndex(const MirrorStream& stream, const std::string& bytes);
-  const SourceFile* FindSource(const Stream& stream, std::string* content) const;
+  // See EventWriter::Contents; empty for a file that nobody wrote. Sets *altered if a power cut
+  // altered a file of the node.
+  std::vector<std::string> ContentsOf(const Stream& stream, bool* altered) const;
 
   Trace* const trace_;
   CollectorNode* collector_ = nullptr;

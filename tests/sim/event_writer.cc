@@ -23,6 +23,16 @@ std::string EventWriter::Content(const std::string& path) const {
   return files_->ReadFile(PathOf(path)).value_or("");
 }
 
+std::vector<std::string> EventWriter::Contents(const std::string& path) const {
+  std::vector<std::string> contents = {Content(path)};
+  const SourceFile& source = sources_.at(path);
+  contents.insert(contents.end(), source.snapshots.begin(), source.snapshots.end());
+  for (const std::string& target : source.moved_to) {
+    for (std::string& content : Contents(target)) contents.push_back(std::move(content));
+  }
+  return contents;
+}
+
 std::string EventWriter::FirstRecord(const SourceFile& source) const {
   // Some rewritten files begin with the very bytes of the old one.
   const double wall = EventFileBuilder::kWall + (made_ % 2 == 0 ? source.rewrites : 0);
@@ -104,6 +114,7 @@ void EventWriter::Rename(const std::string& path, SourceFile* source) {
   const std::string target = absl::StrCat("moved", made_++, "/", BaseName(path));
   trace_->Note("rename", " ", path, " to ", target);
   TakeSnapshot(path, source);
+  source->moved_to.push_back(target);
   SourceFile moved;
   moved.rewrites = source->rewrites;
   moved.pending = std::exchange(source->pending, "");

@@ -21,6 +21,9 @@ struct SourceFile {
   // A power cut altered bytes: what was shipped before it may be longer, or hold bytes where the
   // file has zeros now.
   bool altered_by_power_cut = false;
+  // Where the file went when it was renamed, oldest first. Who had it open reads on, whatever
+  // becomes of it there.
+  std::vector<std::string> moved_to;
 
   // Of the writer.
   std::string pending;  // of records that were begun, not yet written
@@ -53,6 +56,8 @@ class EventWriter {
   const std::map<std::string, SourceFile>& files() const { return sources_; }
   bool Present(const std::string& path) const { return files_->Exists(PathOf(path)); }
   std::string Content(const std::string& path) const;
+  // All contents that whoever opened the file under this path may have seen; the present one first.
+  std::vector<std::string> Contents(const std::string& path) const;
 
  private:
   std::string PathOf(const std::string& path) const { return logdir_ + "/" + path; }
