@@ -1,5 +1,6 @@
 #include "tests/sim/reference_reader.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -71,6 +72,10 @@ absl::Status ReferenceSeries::Allows(const std::vector<ReferencePoint>& shown) c
 
 ReferenceFile ReadReference(absl::string_view file) {
   ReferenceFile reference;
+  const auto all_so_far_are_certain = [&] {
+    reference.scalars.certain = reference.scalars.points.size();
+    reference.pictures.certain = reference.pictures.points.size();
+  };
   bool damaged = false;
   for (size_t at = 0; at + kHeader <= file.size();) {
     uint64_t length = 0;
@@ -79,16 +84,18 @@ ReferenceFile ReadReference(absl::string_view file) {
       at += kHeader + length + kFooter;
       continue;
     }
-    if (!damaged) {
-      damaged = true;
-      reference.scalars.certain = reference.scalars.points.size();
-      reference.pictures.certain = reference.pictures.points.size();
-    }
+    if (!damaged) all_so_far_are_certain();
+    damaged = true;
     ++at;
   }
-  if (!damaged) {
-    reference.scalars.certain = reference.scalars.points.size();
-    reference.pictures.certain = reference.pictures.points.size();
+  if (!damaged) all_so_far_are_certain();
+  for (ReferenceSeries* series : {&reference.scalars, &reference.pictures}) {
+    // The rest of an older content behind a newer one, as a power cut leaves it: later points make
+    // earlier ones obsolete.
+    const bool ascend = std::is_sorted(
+        series->points.begin(), series->points.end(),
+        [](const ReferencePoint& a, const ReferencePoint& b) { return a.step < b.step; });
+    if (!ascend) series->certain = 0;
   }
   return reference;
 }

@@ -22,7 +22,8 @@ struct ReferencePoint {
 // The points of one tag.
 struct ReferenceSeries {
   std::vector<ReferencePoint> points;
-  // So many of them lie before the first damage. All of them, if there is none.
+  // So many of them lie before the first damage. All of them, if there is none; none, if their steps
+  // do not ascend.
   size_t certain = 0;
 
   // Whether `shown` is what an index may show: the certain ones, then some of the others. Which of
@@ -36,7 +37,7 @@ struct ReferenceFile {
   ReferenceSeries pictures;  // of tag "picture"; value is 0
 };
 
-// Every whole record of the file, wherever it stands. Steps are taken to ascend.
+// Every whole record of the file, wherever it stands.
 ReferenceFile ReadReference(absl::string_view file);
 
 }  // namespace tributary::sim
