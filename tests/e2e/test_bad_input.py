@@ -136,8 +136,10 @@ def test_damaged_record_is_skipped_alone_and_told(site, tmp_path, through):
         site.once("n", tmp_path / "logs")
         run_name = "n/run"
         assert (site.store / "logdir" / "n" / "run" / path.name).read_bytes() == path.read_bytes()
-        holes = site.streams()[("n", f"run/{path.name}")]["holes"]
-        assert [(hole["offset"], hole["length"]) for hole in holes] == [(offset, len(broken)), (offset + len(broken), len(length_broken))]
+        # The view of the cluster is renewed once a second.
+        stream = wait_for(lambda: site.streams().get(("n", f"run/{path.name}")), "the file is shown")
+        assert [(hole["offset"], hole["length"]) for hole in stream["holes"]] == [
+            (offset, len(broken)), (offset + len(broken), len(length_broken))]
     assert [point[1] for point in site.http.json("/data/plugin/scalars/scalars", run=run_name, tag="loss")] == expected
     code, text = run(COLLECTOR, "inspect", "--logdir", tmp_path / "logs", "--json")
     assert code == 3
@@ -160,7 +162,7 @@ def test_zeros_that_are_filled_later_are_no_damage(site, tmp_path):
         filled.seek(offset)
         filled.write(hole)
     wait_for(lambda: [p[1] for p in site.http.json("/data/plugin/scalars/scalars", run="n/run", tag="loss")] == [0, 1, 2], "all three are served")
-    assert site.streams()[("n", f"run/{path.name}")]["holes"] == []
+    wait_for(lambda: site.streams().get(("n", f"run/{path.name}"), {}).get("holes") == [], "no hole is shown")
 
 
 @pytest.mark.parametrize("query", ["scalars?run=a", "scalars?tag=a", "scalars?run=%ff&tag=%00", "scalars_multirun", "tags?x=%"])
