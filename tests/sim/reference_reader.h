@@ -22,8 +22,8 @@ struct ReferencePoint {
 // The points of one tag.
 struct ReferenceSeries {
   std::vector<ReferencePoint> points;
-  // So many of them lie before the first damage. All of them, if there is none; none, if their steps
-  // do not ascend.
+  // So many of them lie before the first damage. All of them, if there is none; none, if their
+  // steps do not ascend.
   size_t certain = 0;
 
   // Whether `shown` is what an index may show: the certain ones, then some of the others. Which of
