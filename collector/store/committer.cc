@@ -71,8 +71,9 @@ void Committer::SyncFiles(std::vector<Work>* work) {
   const bool single = work->size() == 1 && work->front().note.file != nullptr;
   if (!sync_each_ && !single) {
     if (deps_.files->SyncFileSystem(data_dir_).ok()) return;
-    // Nobody says whose bytes it was.
+    // Nobody says whose bytes it was: those that were noted, or those written since.
     for (Work& item : *work) item.failed = true;
+    deps_.on_sync_failed();
     return;
   }
   for (Work& item : *work) {

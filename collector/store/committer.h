@@ -3,6 +3,7 @@
 #ifndef TRIBUTARY_COLLECTOR_STORE_COMMITTER_H_
 #define TRIBUTARY_COLLECTOR_STORE_COMMITTER_H_
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ class Committer {
     FileSystem* files;
     Registry* registry;
     SpaceGuard* space;
+    // A sync of the whole file system failed: what any stream has written since the last good one
+    // is lost, perhaps, and no later sync will say so.
+    std::function<void()> on_sync_failed;
   };
   Committer(const std::string& data_dir, bool sync_each, const Dependencies& dependencies)
       : data_dir_(data_dir), sync_each_(sync_each), deps_(dependencies) {}

@@ -59,7 +59,8 @@ absl::Status DiskStore::Start() {
   if (!environment_.sync_each) RETURN_IF_ERROR(sync);
   committer_ =
       std::make_unique<Committer>(options_.data_dir, environment_.sync_each,
-                                  Committer::Dependencies{deps_.files, deps_.registry, &space_});
+                                  Committer::Dependencies{deps_.files, deps_.registry, &space_,
+                                                          [this] { DistrustUnsynced(); }});
   RETURN_IF_ERROR(space_.Start());
   RETURN_IF_ERROR(LoadIdentity());
   RETURN_IF_ERROR(nodes_.Load(deps_.registry));
@@ -218,6 +219,11 @@ absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>> DiskStore::OpenStream
   return opened;
 }
 
+void DiskStore::DistrustUnsynced() {
+  ++environment_.failed_syncs;
+  for (const auto& [id, stream] : streams_) stream->DistrustUnsynced();
+}
+
 absl::Status DiskStore::Adopt(const std::vector<std::shared_ptr<MirrorFile>>& streams) {
   std::vector<std::shared_ptr<MirrorFile>> present;
   for (const std::shared_ptr<MirrorFile>& stream : streams) {
@@ -226,7 +232,8 @@ absl::Status DiskStore::Adopt(const std::vector<std::shared_ptr<MirrorFile>>& st
     }
   }
   if (present.empty()) return absl::OkStatus();
-  return Recovery(options_.data_dir, environment_.sync_each, {deps_.files, deps_.registry})
+  // File by file: were all synced at once and that failed, it would concern every stream.
+  return Recovery(options_.data_dir, /*sync_each=*/true, {deps_.files, deps_.registry})
       .Run(present);
 }
 

@@ -63,6 +63,7 @@ class DiskStore : public Store {
   absl::Status Adopt(const std::vector<std::shared_ptr<MirrorFile>>& streams);
   // ResourceExhausted if too many generations were started lately.
   absl::Status CountGeneration(MirrorFile* stream, MarkRow* mark);
+  void DistrustUnsynced();
   absl::Status MoveAside(const MirrorFile& stream, Generation generation);
 
   const Options options_;

@@ -108,7 +108,7 @@ absl::StatusOr<MirrorFile::Began> MirrorFile::Begin() {
   if (distrusted_) {
     return absl::FailedPreconditionError(absl::StrCat(mirror_path_, " is being sealed"));
   }
-  return Began{received_, incarnation_, writer_};
+  return Began{received_, incarnation_, env_->failed_syncs.load(), writer_};
 }
 
 // The store cannot take bytes, through no fault of this mirror.
@@ -216,18 +216,14 @@ absl::Status MirrorFile::Append(uint64_t offset, absl::string_view bytes) {
   const absl::Status written = began.writer->Append(bytes);
   if (!written.ok()) return WriteFailed(began, written);
   tracker_->Append(bytes);
+  Fate fate;
   {
     MutexLock lock(&mu_);
-    if (incarnation_ != began.incarnation || distrusted_) {
-      // The bytes went to an inode that has lost the name, or is about to.
-      tracker_.reset();
-      return absl::FailedPreconditionError(absl::StrCat(mirror_path_, " was just sealed"));
-    }
+    fate = FateOf(began);
     // In the file, not yet synced.
-    received_ += bytes.size();
+    if (fate == Fate::kCounts) received_ += bytes.size();
   }
-  MarkDirty();
-  return absl::OkStatus();
+  return AfterFate(fate);
 }
 
 absl::Status MirrorFile::Fill(uint64_t offset, absl::string_view bytes) {
@@ -254,16 +250,33 @@ absl::Status MirrorFile::Fill(uint64_t offset, absl::string_view bytes) {
     const absl::Status written = began.writer->WriteAt(offset, bytes);
     if (!written.ok()) return WriteFailed(began, written);
   }
+  Fate fate;
   {
     MutexLock lock(&mu_);
-    if (incarnation_ != began.incarnation || distrusted_) {
-      return absl::FailedPreconditionError(absl::StrCat(mirror_path_, " was just sealed"));
+    fate = FateOf(began);
+    if (fate == Fate::kCounts) {
+      RemoveRange({offset, bytes.size()}, &unfilled_);
+      ++fills_;
     }
-    RemoveRange({offset, bytes.size()}, &unfilled_);
-    ++fills_;
+  }
+  return AfterFate(fate);
+}
+
+MirrorFile::Fate MirrorFile::FateOf(const Began& began) {
+  // The bytes went to an inode that has lost the name.
+  if (incarnation_ != began.incarnation) return Fate::kSealed;
+  if (env_->failed_syncs.load() != began.failed_syncs) distrusted_ = true;
+  return distrusted_ ? Fate::kDistrusted : Fate::kCounts;
+}
+
+absl::Status MirrorFile::AfterFate(Fate fate) {
+  if (fate != Fate::kCounts) tracker_.reset();
+  if (fate == Fate::kSealed) {
+    return absl::FailedPreconditionError(absl::StrCat(mirror_path_, " was just sealed"));
   }
   MarkDirty();
-  return absl::OkStatus();
+  if (fate == Fate::kCounts) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat(mirror_path_, " was written while a sync failed"));
 }
 
 void MirrorFile::AddUnfilled(ByteRange range) {
@@ -388,6 +401,11 @@ void MirrorFile::SetMark(const MarkRow& mark, bool name_is_durable) {
 void MirrorFile::Distrust() {
   MutexLock lock(&mu_);
   distrusted_ = true;
+}
+
+void MirrorFile::DistrustUnsynced() {
+  MutexLock lock(&mu_);
+  if (received_ > mark_.fingerprint.offset || fills_ != fills_in_mark_) distrusted_ = true;
 }
 
 bool MirrorFile::distrusted() const {

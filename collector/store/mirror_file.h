@@ -2,6 +2,7 @@
 #ifndef TRIBUTARY_COLLECTOR_STORE_MIRROR_FILE_H_
 #define TRIBUTARY_COLLECTOR_STORE_MIRROR_FILE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -38,6 +39,8 @@ class MirrorFile : public MirrorStream, public std::enable_shared_from_this<Mirr
     // SyncFileSystem reports no errors here: a dirty file is synced before its descriptor is
     // closed.
     bool sync_each = false;
+    // Failed syncs of the whole file system. A write during which it grew may be lost.
+    std::atomic<uint64_t> failed_syncs{0};
   };
 
   MirrorFile(Environment* environment, ShardFiles* shard_files, int shard, StreamId id,
@@ -86,6 +89,9 @@ class MirrorFile : public MirrorStream, public std::enable_shared_from_this<Mirr
   void SetMark(const MarkRow& mark, bool name_is_durable) ABSL_LOCKS_EXCLUDED(mu_);
   // A sync failed: no more bytes until the stream was sealed.
   void Distrust() ABSL_LOCKS_EXCLUDED(mu_);
+  // A sync of the whole file system failed, and no later one repeats its errors: as Distrust, if
+  // there are bytes that are not durable, noted or not. `failed_syncs` was counted up before.
+  void DistrustUnsynced() ABSL_LOCKS_EXCLUDED(mu_);
   bool distrusted() const ABSL_LOCKS_EXCLUDED(mu_);
   // Another inode, with the bytes that `mark` describes, has the stream's name.
   void Restart(const MarkRow& mark) ABSL_LOCKS_EXCLUDED(mu_);
@@ -102,6 +108,7 @@ class MirrorFile : public MirrorStream, public std::enable_shared_from_this<Mirr
   struct Began {
     uint64_t received = 0;
     uint64_t incarnation = 0;
+    uint64_t failed_syncs = 0;
     std::shared_ptr<WritableFile> writer;
   };
 
@@ -115,6 +122,11 @@ class MirrorFile : public MirrorStream, public std::enable_shared_from_this<Mirr
   absl::Status WriteFailed(const Began& began, const absl::Status& why);
   absl::Status NotNow(const absl::Status& why);
   void MarkDirty();
+  // After a write, under the lock: whether what was written counts.
+  enum class Fate { kCounts, kSealed, kDistrusted };
+  Fate FateOf(const Began& began) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The answer where it does not. The next commit seals what is distrusted.
+  absl::Status AfterFate(Fate fate);
 
   Environment* const env_;
   ShardFiles* const shard_files_;
