@@ -235,6 +235,7 @@ void Delivery::End() {
   listed_.assign(listed_.size(), false);
   for (TailedFileId id = 0; id < streams_.size(); ++id) {
     Stream& stream = streams_.at(id);
+    stream.renewal_asked = false;
     stream.in_open_queue = false;
     stream.in_fill_queue = false;
     streams_.SetOpen(&stream, false);

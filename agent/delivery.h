@@ -127,6 +127,8 @@ class Delivery {
   std::optional<AgentMessage> NextOpens();
   absl::Status AddOpen(TailedFileId id, ingest::v1::OpenBatch* batch);
   void OnOffer(const ingest::v1::Offer& offer);
+  // The answer to NewGeneration came. False if none was awaited.
+  bool EndRenewal(TailedFileId id);
   void CompareWithOffer(TailedFileId id, const ingest::v1::Offer& offer);
   void Accept(TailedFileId id, const ingest::v1::Offer& offer);
   void GoLive(TailedFileId id);

@@ -47,7 +47,8 @@ std::optional<AgentMessage> Delivery::NextOpens() {
          static_cast<uint32_t>(batch->opens_size()) < std::max(1u, limits_.open_batch_max())) {
     const TailedFileId id = open_queue_.front();
     Stream& stream = streams_.at(id);
-    const bool wanted = stream.state == StreamState::kUnopened && file(id).present;
+    const bool wanted =
+        stream.state == StreamState::kUnopened && file(id).present && !stream.renewal_asked;
     if (wanted && !stream.open &&
         streams_.open_streams() >= static_cast<int64_t>(limits_.streams_max())) {
       deps_.log->Warn("more files than the collector takes from one agent",
@@ -107,6 +108,7 @@ void Delivery::OnOffers(const ingest::v1::OfferBatch& batch) {
 void Delivery::OnOffer(const ingest::v1::Offer& offer) {
   const TailedFileId id = offer.stream();
   Stream& stream = streams_.at(id);
+  if (EndRenewal(id) && stream.state != StreamState::kRenewing) return;
   if (stream.state == StreamState::kOpening) {
     --opening_;
   } else if (stream.state != StreamState::kRenewing) {
@@ -141,6 +143,13 @@ void Delivery::OnOffer(const ingest::v1::Offer& offer) {
     return;
   }
   CompareWithOffer(id, offer);
+}
+
+bool Delivery::EndRenewal(TailedFileId id) {
+  if (!std::exchange(streams_.at(id).renewal_asked, false)) return false;
+  // It had to wait for this.
+  if (streams_.at(id).state == StreamState::kUnopened) QueueOpen(id, /*first=*/true);
+  return true;
 }
 
 void Delivery::CompareWithOffer(TailedFileId id, const ingest::v1::Offer& offer) {
@@ -254,6 +263,7 @@ void Delivery::StartNewGeneration(TailedFileId id, absl::string_view cause) {
   stream.durable = 0;
   SetState(id, StreamState::kRenewing, cause);
   AgentMessage message;
+  stream.renewal_asked = true;
   ingest::v1::NewGeneration* generation = message.mutable_new_generation();
   generation->set_stream(id);
   generation->set_differs_from_generation(stream.generation);
@@ -352,6 +362,8 @@ void Delivery::OnRefusal(const ingest::v1::Refusal& refusal) {
   if (!streams_.Has(id)) return;
   Stream& stream = streams_.at(id);
   const RefusalReason reason = refusal.reason();
+  // Then no offer comes.
+  if (reason == ingest::v1::REFUSAL_REASON_NOT_OPEN) EndRenewal(id);
   const bool about_bytes =
       reason == ingest::v1::REFUSAL_REASON_GAP || reason == ingest::v1::REFUSAL_REASON_CONFLICT;
   switch (stream.state) {

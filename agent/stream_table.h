@@ -41,6 +41,9 @@ struct Stream {
   bool unanswered = false;
   // Counts as open in this session.
   bool open = false;
+  // NewGeneration was sent in this session and its offer has not come. Until then the stream is not
+  // opened again, whatever its state: that offer could not be told from an answer to the open.
+  bool renewal_asked = false;
   bool in_open_queue = false;
   bool in_fill_queue = false;
   // The file was reported, and not looked at, since its stream was live.
