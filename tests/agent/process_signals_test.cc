@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <string>
 #include <thread>
@@ -111,7 +111,7 @@ TEST_F(ProcessSignalsTest, WakeBeforeAndDuringAWait) {
   signals_.Wake();
   signals_.Wake();
   EXPECT_FALSE(signals_.Wait(absl::InfiniteDuration()).has_value());
-  std::thread waker([this] { signals_.Wake(); });
+  std::thread waker([] { signals_.Wake(); });
   EXPECT_FALSE(signals_.Wait(absl::InfiniteDuration()).has_value());
   waker.join();
 }
