@@ -36,6 +36,8 @@ void StreamTable::Take(StreamEntry* entry, const StreamProgress& progress) {
   const bool same = progress.rewinds == entry->rewinds && progress.generation == entry->generation;
   entry->received = same ? std::max(entry->received, progress.received) : progress.received;
   entry->visible = same ? std::max(entry->visible, progress.visible) : progress.visible;
+  // What was durable is not so of another generation: the next offer or commit tells.
+  if (progress.generation != entry->generation) entry->durable = 0;
   entry->generation = progress.generation;
   entry->rewinds = progress.rewinds;
   Changed();
