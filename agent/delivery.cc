@@ -86,7 +86,8 @@ void Delivery::OnFileChanged(TailedFileId id) {
     case StreamState::kDeferred:
     case StreamState::kBlocked:
       // Their retry is due soon enough; a look that went well again is news too, and no reason to
-      // read at once what just could not be read.
+      // read at once what just could not be read. But it is looked at before more of it is sent.
+      stream.changed = true;
       break;
     case StreamState::kLive:
       OnLiveChanged(id);
