@@ -65,6 +65,7 @@ absl::Status DiskStore::Start() {
   RETURN_IF_ERROR(LoadIdentity());
   RETURN_IF_ERROR(nodes_.Load(deps_.registry));
   RETURN_IF_ERROR(LoadStreams());
+  if (environment_.sync_each) RETURN_IF_ERROR(SyncSuperseded());
   std::vector<std::shared_ptr<MirrorFile>> streams;
   for (const auto& [id, stream] : streams_) streams.push_back(stream);
   return Recovery(options_.data_dir, environment_.sync_each, {deps_.files, deps_.registry})
@@ -77,6 +78,19 @@ absl::Status DiskStore::PrepareDirectories() {
   }
   RETURN_IF_ERROR(deps_.files->SyncDirectory(options_.data_dir));
   return deps_.files->SyncDirectory(std::string(DirName(options_.data_dir)));
+}
+
+// A rename out of a directory is durable once that is synced too, and the process before may have
+// failed to do so.
+absl::Status DiskStore::SyncSuperseded() {
+  const std::string superseded = JoinPath(options_.data_dir, "superseded");
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, deps_.files->List(superseded));
+  for (const std::string& name : names) {
+    const absl::Status synced = deps_.files->SyncDirectory(JoinPath(superseded, name));
+    if (!synced.ok() && !absl::IsNotFound(synced))
+      return synced;  // not found: no directory of ours
+  }
+  return absl::OkStatus();
 }
 
 absl::Status DiskStore::LoadIdentity() {

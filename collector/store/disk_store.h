@@ -53,6 +53,7 @@ class DiskStore : public Store {
   static void PutAsideDamaged(const RegistryEntry& entry, RegistryTransaction* transaction);
 
   absl::Status PrepareDirectories();
+  absl::Status SyncSuperseded();
   absl::Status LoadIdentity();
   absl::Status LoadStreams();
   // The mark of a stream whose own is gone: nothing is known to be durable.
