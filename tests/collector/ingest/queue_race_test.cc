@@ -195,6 +195,41 @@ TEST_F(QueueRaceTest, ASessionThatEndsWhileItsStreamsAreOpened) {
   EXPECT_EQ(next.Welcomed()->Open(1, kPath).refused(), ingest::v1::REFUSAL_REASON_UNSPECIFIED);
 }
 
+// The session hears of a seal after the next generation began: what was durable of the old one is
+// not so of the new one.
+TEST_F(QueueRaceTest, Fault9_ASealThatIsToldAfterANewGenerationBegan) {
+  ScriptedAgent agent(&site_);
+  agent.Welcomed()->Open(1, kPath);
+  agent.Send(1, 0, "old bytes");
+  site_.Pass(absl::Seconds(1));
+  ASSERT_EQ(agent.Durable(1), 9u);
+  agent.peer()->messages.clear();
+  site_.commit_frozen = true;
+  agent.Send(1, 9, " and more");
+  Stream()->seal_next_ = true;
+  site_.commit.RunAll();  // the cycle asks the shards for their notes
+  site_.Run();
+  ScriptedAgent::Message renew;
+  renew.mutable_new_generation()->set_stream(1);
+  agent.Say(std::move(renew));
+  // The seal and the new generation, before the shard can tell of the seal.
+  site_.commit.RunAll();
+  site_.commit_frozen = false;
+  site_.Pass(absl::Seconds(1));
+  ASSERT_EQ(Stream()->generation(), Generation(1));
+  for (const CollectorMessage& message : agent.peer()->messages) {
+    for (const auto& mark : message.acks().durable()) {
+      EXPECT_FALSE(mark.generation() == 1 && mark.offset() > 0) << mark.offset();
+    }
+    for (const auto& offer : message.offer_batch().offers()) {
+      EXPECT_FALSE(offer.generation() == 1 && offer.durable() > 0) << offer.durable();
+    }
+  }
+  ingest::v1::DescribeNodeRequest request;
+  request.mutable_node()->set_name("node07");
+  EXPECT_EQ(site_.ingest->DescribeNode(request)->streams(0).durable(), 0u);
+}
+
 // A shutdown while the disk stands still: everybody is told at once, the end waits for the disk.
 TEST_F(QueueRaceTest, Fault12_StopWhileTheDiskIsFrozen) {
   ScriptedAgent agent(&site_);
