@@ -39,19 +39,19 @@ class Counts:
 def count(results):
     counts = Counts()
     for suite in sorted(path for path in results.iterdir() if path.is_dir()):
-        counted_binaries = set()
+        counted_binaries = {}  # name -> whether one of its cases failed
         for report in sorted((suite / "gtest").glob("*.xml")):
-            cases = list(ElementTree.parse(report).getroot().iter("testcase"))
-            for case in cases:
+            failed_before = len(counts.failed)
+            for case in ElementTree.parse(report).getroot().iter("testcase"):
                 counts.add_case(suite.name, case)
-            counted_binaries.add(report.stem)
+            counted_binaries[report.stem] = len(counts.failed) > failed_before
         for report in (suite / "ctest.xml", suite / "pytest.xml"):
             if not report.exists():
                 continue
             for case in ElementTree.parse(report).getroot().iter("testcase"):
                 if report.name == "ctest.xml" and case.get("name") in counted_binaries:
                     # A binary that failed without a failing case (a crash at exit, a leak) still counts as failed.
-                    if case.find("failure") is None or any(case.get("name") in name for name in counts.failed):
+                    if case.find("failure") is None or counted_binaries[case.get("name")]:
                         continue
                 counts.add_case(suite.name, case)
     return counts

@@ -216,7 +216,7 @@ class Bench:
     def fresh(self, name):
         from event_files import EventFile
         from oracle import RealTensorBoard
-        from programs import Site
+        from programs import Site, wait_for
 
         with tempfile.TemporaryDirectory(dir=self.data) as directory:
             directory = pathlib.Path(directory)
@@ -226,6 +226,7 @@ class Bench:
             try:
                 site.start_collector()
                 site.start_agent("n", directory / "logs")
+                wait_for(lambda: "n/exp" in site.http.json("/data/plugin/scalars/tags"), "the first point is served")
                 ours = freshness(site.http, "n/exp", file, 400)
             finally:
                 site.close()

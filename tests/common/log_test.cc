@@ -94,9 +94,9 @@ TEST(StderrLoggerTest, WritesUtcLevelAndFieldsWithoutColourOffTerminal) {
   }
   const std::string out = testing::internal::GetCapturedStderr();
   EXPECT_EQ(out,
-            "2026-01-01T00:00:00.000Z info  session opened node=node07\n"
-            "2026-01-01T00:00:00.000Z error braces {} are text\n"
-            "2026-01-01T00:00:00.000Z info  session opened left_out=1\n");
+            "2026-01-01T00:00:00.000Z info    session opened node=node07\n"
+            "2026-01-01T00:00:00.000Z error   braces {} are text\n"
+            "2026-01-01T00:00:00.000Z info    session opened left_out=1\n");
 }
 
 TEST(CaptureLoggerTest, KeepsLines) {
