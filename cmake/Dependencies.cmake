@@ -18,6 +18,12 @@ add_library(isal INTERFACE)
 target_include_directories(isal SYSTEM INTERFACE "${ISAL_INCLUDE_DIR}")
 target_link_libraries(isal INTERFACE "${ISAL_LIBRARY}")
 
+find_path(RE2_INCLUDE_DIR re2/re2.h REQUIRED)
+find_library(RE2_LIBRARY re2 REQUIRED)
+add_library(re2 INTERFACE)
+target_include_directories(re2 SYSTEM INTERFACE "${RE2_INCLUDE_DIR}")
+target_link_libraries(re2 INTERFACE "${RE2_LIBRARY}")
+
 if(TRIBUTARY_TRANSPORTS)
   # The config package, not pkg-config: the latter takes 22 s over abseil's graph.
   find_package(gRPC 1.51 CONFIG REQUIRED)

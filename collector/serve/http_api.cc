@@ -43,13 +43,19 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
       timeseries_(dependencies.index, options.samples_per_plugin),
       histograms_(dependencies.index),
       images_(dependencies.index, options.samples_per_plugin),
-      hparams_(dependencies.index) {
+      hparams_(dependencies.index, options.samples_per_plugin),
+      pr_curves_(dependencies.index, options.samples_per_plugin),
+      mesh_(dependencies.index, options.samples_per_plugin),
+      custom_scalars_(dependencies.index, options.samples_per_plugin) {
   core_.AddRoutes(&router_);
   scalars_.AddRoutes(&router_);
   timeseries_.AddRoutes(&router_);
   histograms_.AddRoutes(&router_);
   images_.AddRoutes(&router_);
   hparams_.AddRoutes(&router_);
+  pr_curves_.AddRoutes(&router_);
+  mesh_.AddRoutes(&router_);
+  custom_scalars_.AddRoutes(&router_);
   router_.Add("/api/v1/series", true, [this](const http::Request& request, const Location&) {
     return SeriesAnswer(*dependencies_.index, request);
   });

@@ -12,9 +12,12 @@
 #include "collector/registry/cluster_board.h"
 #include "collector/serve/health.h"
 #include "collector/serve/plugins/core.h"
+#include "collector/serve/plugins/custom_scalars.h"
 #include "collector/serve/plugins/histograms.h"
 #include "collector/serve/plugins/hparams.h"
 #include "collector/serve/plugins/images.h"
+#include "collector/serve/plugins/mesh.h"
+#include "collector/serve/plugins/pr_curves.h"
 #include "collector/serve/plugins/scalars.h"
 #include "collector/serve/plugins/series_listing.h"
 #include "collector/serve/plugins/timeseries.h"
@@ -77,6 +80,9 @@ class HttpApi {
   const HistogramsPlugin histograms_;
   const ImagesPlugin images_;
   const HparamsPlugin hparams_;
+  const PrCurvesPlugin pr_curves_;
+  const MeshPlugin mesh_;
+  const CustomScalarsPlugin custom_scalars_;
   Router router_;
   std::unique_ptr<StaticAssets> assets_;  // null without the UI
   absl::Status webfiles_status_;

@@ -22,12 +22,16 @@ struct Dashboard {
 };
 
 // Those that we serve, in the order of the tabs; the first enabled one is opened.
-constexpr std::array<Dashboard, 5> kDashboards = {{
+constexpr std::array<Dashboard, 9> kDashboards = {{
     {"timeseries", "Time Series", "", {"scalars", "histograms", "images"}},
     {"scalars", "scalars", "tf-scalar-dashboard", {"scalars"}},
+    {"custom_scalars", "Custom Scalars", "tf-custom-scalar-dashboard", {"custom_scalars"}},
     {"images", "images", "tf-image-dashboard", {"images"}},
     {"distributions", "distributions", "tf-distribution-dashboard", {"histograms"}},
     {"histograms", "histograms", "tf-histogram-dashboard", {"histograms"}},
+    {"pr_curves", "PR Curves", "tf-pr-curve-dashboard", {"pr_curves"}},
+    {"hparams", "hparams", "tf-hparams-dashboard", {"hparams"}},
+    {"mesh", "mesh", "mesh-dashboard", {"mesh"}},
 }};
 
 http::Response Redirect(std::string to) {

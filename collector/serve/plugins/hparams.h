@@ -1,30 +1,38 @@
-// The two HParams routes that the page asks at every load, whether there are hyperparameters or
-// not.
+// The HParams dashboard's routes.
 #ifndef TRIBUTARY_COLLECTOR_SERVE_PLUGINS_HPARAMS_H_
 #define TRIBUTARY_COLLECTOR_SERVE_PLUGINS_HPARAMS_H_
 
+#include <cstdint>
+
+#include "absl/status/statusor.h"
 #include "collector/index/index.h"
+#include "collector/serve/plugins/scalars.h"
+#include "collector/serve/plugins/series_listing.h"
 #include "collector/serve/router.h"
 #include "common/http/message.h"
 
 namespace tributary::serve {
 
-// Answers as a TensorBoard without hyperparameters does: the dashboard is not served and not
-// listed. Where event files hold some, the experiment's description says so.
+// A request is a message in proto3's JSON: the body of a POST, else the query's "request". Every
+// answer is made anew from the metadata of series and the newest points of metrics.
 //
 // Thread-safe. Its routes live as long as it does.
 class HparamsPlugin {
  public:
   // `index` must outlive this.
-  explicit HparamsPlugin(const Index* index) : index_(index) {}
+  HparamsPlugin(const Index* index, const SampleLimits& limits)
+      : index_(index), points_max_(SampleLimit(limits, kScalars, kScalarPointsMax)) {}
 
   void AddRoutes(Router* router) const;
 
  private:
-  http::Response Experiment(const http::Request& request) const;
-  http::Response SessionGroups(const http::Request& request) const;
+  absl::StatusOr<http::Response> Experiment(const http::Request& request) const;
+  absl::StatusOr<http::Response> SessionGroups(const http::Request& request) const;
+  absl::StatusOr<http::Response> MetricEvals(const http::Request& request) const;
+  absl::StatusOr<http::Response> DownloadData(const http::Request& request) const;
 
   const Index* const index_;
+  const uint64_t points_max_;
 };
 
 }  // namespace tributary::serve

@@ -1,10 +1,6 @@
 #include "collector/serve/plugins/record_values.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cstring>
-#include <limits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -13,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "collector/serve/json_value.h"
 #include "collector/serve/json_writer.h"
+#include "collector/serve/plugins/tensor_elements.h"
 #include "common/status_macros.h"
 #include "tensorboard/event.pb.h"
 
@@ -21,47 +18,6 @@ namespace {
 
 // More buckets than any writer makes; a tensor of one element may claim any shape.
 constexpr int64_t kBucketsMax = 1 << 20;
-
-template <typename Element>
-bool AppendContent(absl::string_view content, std::vector<double>* out) {
-  static_assert(std::endian::native == std::endian::little, "tensor_content is little-endian");
-  if (content.size() % sizeof(Element) != 0) return false;
-  out->reserve(content.size() / sizeof(Element));
-  for (; !content.empty(); content.remove_prefix(sizeof(Element))) {
-    Element element;
-    std::memcpy(&element, content.data(), sizeof(element));
-    out->push_back(static_cast<double>(element));
-  }
-  return true;
-}
-
-template <typename List>
-bool AppendList(const List& list, std::vector<double>* out) {
-  for (const auto element : list) out->push_back(static_cast<double>(element));
-  return true;
-}
-
-// The elements that the tensor spells out; false for a dtype that is not numeric or rare.
-bool Elements(const tensorboard::TensorProto& tensor, std::vector<double>* out) {
-  const absl::string_view content = tensor.tensor_content();
-  const bool packed = !content.empty();
-  switch (tensor.dtype()) {
-    case tensorboard::DT_FLOAT:
-      return packed ? AppendContent<float>(content, out) : AppendList(tensor.float_val(), out);
-    case tensorboard::DT_DOUBLE:
-      return packed ? AppendContent<double>(content, out) : AppendList(tensor.double_val(), out);
-    case tensorboard::DT_INT32:
-      return packed ? AppendContent<int32_t>(content, out) : AppendList(tensor.int_val(), out);
-    case tensorboard::DT_INT64:
-      return packed ? AppendContent<int64_t>(content, out) : AppendList(tensor.int64_val(), out);
-    case tensorboard::DT_UINT32:
-      return packed ? AppendContent<uint32_t>(content, out) : AppendList(tensor.uint32_val(), out);
-    case tensorboard::DT_UINT64:
-      return packed ? AppendContent<uint64_t>(content, out) : AppendList(tensor.uint64_val(), out);
-    default:
-      return false;
-  }
-}
 
 std::optional<std::vector<Bucket>> FromTensor(const tensorboard::TensorProto& tensor) {
   constexpr size_t kColumns = 3;
@@ -72,11 +28,9 @@ std::optional<std::vector<Bucket>> FromTensor(const tensorboard::TensorProto& te
   const int64_t rows = shape.dim(0).size();
   if (rows < 0 || rows > kBucketsMax) return std::nullopt;
   const size_t wanted = static_cast<size_t>(rows) * kColumns;
-  std::vector<double> elements;
-  if (!Elements(tensor, &elements)) return std::nullopt;
-  // One element stands for all.
-  if (elements.size() == 1 && wanted > 0) elements.assign(wanted, double{elements[0]});
-  if (elements.size() != wanted) return std::nullopt;
+  const std::optional<std::vector<double>> found = TensorElements(tensor, wanted);
+  if (!found.has_value()) return std::nullopt;
+  const std::vector<double>& elements = *found;
   std::vector<Bucket> buckets;
   buckets.reserve(static_cast<size_t>(rows));
   for (size_t i = 0; i < wanted; i += kColumns) {

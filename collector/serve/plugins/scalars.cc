@@ -1,8 +1,5 @@
 #include "collector/serve/plugins/scalars.h"
 
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <optional>
 #include <set>
 
@@ -10,11 +7,22 @@
 #include "absl/strings/str_cat.h"
 #include "collector/serve/answers.h"
 #include "collector/serve/json_writer.h"
+#include "collector/serve/plugins/csv.h"
 
 namespace tributary::serve {
-namespace {
+http::Response ScalarCsvAnswer(const ScalarPoints& points) {
+  http::Response response;
+  response.content_type = kCsvType;
+  response.body = "Wall time,Step,Value\r\n";
+  for (size_t i = 0; i < points.steps.size(); ++i) {
+    absl::StrAppend(&response.body, CsvNumber(points.wall_times[i]), ",", points.steps[i], ",",
+                    CsvNumber(points.values[i]), "\r\n");
+  }
+  ForbidReuse(&response);
+  return response;
+}
 
-void WritePoints(const ScalarPoints& points, JsonWriter* writer) {
+void WriteScalarPoints(const ScalarPoints& points, JsonWriter* writer) {
   writer->BeginArray();
   for (size_t i = 0; i < points.steps.size(); ++i) {
     writer->BeginArray();
@@ -25,35 +33,6 @@ void WritePoints(const ScalarPoints& points, JsonWriter* writer) {
   }
   writer->EndArray();
 }
-
-// As Python prints a float, which is what readers of these files expect.
-std::string CsvNumber(double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  const double magnitude = std::abs(value);
-  const bool plain = magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e16);
-  std::array<char, 32> text;
-  const std::to_chars_result result =
-      std::to_chars(text.data(), text.data() + text.size(), value,
-                    plain ? std::chars_format::fixed : std::chars_format::scientific);
-  std::string number(text.data(), result.ptr);
-  if (plain && number.find('.') == std::string::npos) number += ".0";
-  return number;
-}
-
-http::Response CsvAnswer(const ScalarPoints& points) {
-  http::Response response;
-  response.content_type = "text/csv; charset=utf-8";
-  response.body = "Wall time,Step,Value\r\n";
-  for (size_t i = 0; i < points.steps.size(); ++i) {
-    absl::StrAppend(&response.body, CsvNumber(points.wall_times[i]), ",", points.steps[i], ",",
-                    CsvNumber(points.values[i]), "\r\n");
-  }
-  ForbidReuse(&response);
-  return response;
-}
-
-}  // namespace
 
 absl::StatusOr<ScalarPoints> ReadScalarSeries(const Index& index, const RunName& run,
                                               const Tag& tag, uint64_t points_max) {
@@ -91,9 +70,9 @@ http::Response ScalarsPlugin::Scalars(const http::Request& request) const {
   const absl::StatusOr<ScalarPoints> points =
       ReadScalarSeries(*index_, RunName(*run), Tag(*tag), points_max_);
   if (!points.ok()) return ErrorAnswer(points.status());
-  if (request.QueryValue("format") == "csv") return CsvAnswer(*points);
+  if (request.QueryValue("format") == "csv") return ScalarCsvAnswer(*points);
   JsonWriter writer;
-  WritePoints(*points, &writer);
+  WriteScalarPoints(*points, &writer);
   return JsonAnswer(&writer);
 }
 
@@ -120,7 +99,7 @@ http::Response ScalarsPlugin::ScalarsMultirun(const http::Request& request) cons
     if (absl::IsNotFound(points.status())) continue;  // the page knows a run that lacks the tag
     if (!points.ok()) return ErrorAnswer(points.status());
     writer.Key(run);
-    WritePoints(*points, &writer);
+    WriteScalarPoints(*points, &writer);
   }
   writer.EndObject();
   return JsonAnswer(&writer);

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "collector/index/index.h"
+#include "collector/serve/json_writer.h"
 #include "collector/serve/plugins/series_listing.h"
 #include "collector/serve/router.h"
 #include "common/http/message.h"
@@ -22,6 +23,10 @@ inline constexpr uint64_t kScalarPointsMax = 1000;
 // none; the run may be a hidden attempt.
 absl::StatusOr<ScalarPoints> ReadScalarSeries(const Index& index, const RunName& run,
                                               const Tag& tag, uint64_t points_max);
+
+// [[wall_time, step, value], ...], as the dashboards want points; the same as a CSV file.
+void WriteScalarPoints(const ScalarPoints& points, JsonWriter* writer);
+http::Response ScalarCsvAnswer(const ScalarPoints& points);
 
 // Thread-safe. Its routes live as long as it does.
 class ScalarsPlugin {

@@ -1,0 +1,291 @@
+"""Every dashboard's routes against the real TensorBoard on the same directory, and what only truth can judge."""
+
+import math
+import random
+
+import numpy
+import pytest
+from event_files import EventFile, record
+from oracle import RealTensorBoard
+from plugin_oracle import compare_questions, custom_scalars_questions, hparams_questions, mesh_questions, pr_curves_questions
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
+from tensorboard.plugins.hparams import summary_v2 as hparams_summary_v2
+from tensorboard.plugins.mesh.plugin_data_pb2 import MeshPluginData
+from tensorboard.plugins.pr_curve.plugin_data_pb2 import PrCurvePluginData
+from tensorboard.util import tensor_util
+
+START = 1_700_000_000
+LISTING = "/data/plugins_listing"
+
+
+def event_file(logdir, run, number=0):
+    return EventFile(logdir / run / f"events.out.tfevents.{START + number}.node.7.0", START + number)
+
+
+def add_summary(file, summary, step=0, wall_time=START + 1):
+    if isinstance(summary, bytes):
+        summary = Summary.FromString(summary)
+    file.raw(record(Event(wall_time=wall_time, step=step, summary=summary).SerializeToString()))
+    return file
+
+
+def check(site, reference, logdir, questions, plugin):
+    """Both servers on the directory: all questions answered alike, and the tab listed alike."""
+    site.start_collector("--logdir", logdir, data=False)
+    server = reference(logdir)
+    server.wait_for_runs(site.http.json("/data/runs"))
+    asked = list(questions(server.http))
+    differences, count = compare_questions(server.http, site.http, asked)
+    expected, actual = server.http.json(LISTING), site.http.json(LISTING)
+    assert actual[plugin] == expected[plugin]
+    assert list(actual) == [key for key in expected if key in actual]
+    assert not differences, f"{len(differences)} of {count} answers differ:\n" + "\n".join(differences)
+    assert count > 5
+    return server
+
+
+@pytest.fixture
+def reference(tmp_path):
+    started = []
+
+    def start(logdir):
+        started.append(RealTensorBoard(logdir, tmp_path, None))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+def hparams_data(tag, **data):
+    """The summary that holds hparams data: all in the metadata, as tensorboard's own writers do it."""
+    summary = Summary()
+    value = summary.value.add(tag="_hparams_/" + tag)
+    value.metadata.plugin_data.plugin_name = "hparams"
+    value.metadata.plugin_data.content = plugin_data_pb2.HParamsPluginData(**data).SerializeToString()
+    return summary
+
+
+def session_start(hparams, **fields):
+    info = plugin_data_pb2.SessionStartInfo(**fields)
+    for name, value in hparams.items():
+        kind = "bool_value" if isinstance(value, bool) else "string_value" if isinstance(value, str) else "number_value"
+        setattr(info.hparams[name], kind, value)
+    return hparams_data("session_start_info", session_start_info=info)
+
+
+def session_end(status):
+    return hparams_data("session_end_info", session_end_info=plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=START + 50))
+
+
+def session(logdir, run, hparams, group="", status=api_pb2.STATUS_SUCCESS, end=True, metrics=None):
+    file = event_file(logdir, run, len(run))
+    add_summary(file, session_start(hparams, model_uri="model/" + run, monitor_url="http://monitor/" + (group or run), group_name=group,
+                                    start_time_secs=START + 5))
+    for tag, values in (metrics or {}).items():
+        for step, value in enumerate(values):
+            file.scalar(tag, step * 3, value)
+    if end:
+        add_summary(file, session_end(status))
+    file.close()
+
+
+def sessions_of_many_kinds(logdir):
+    session(logdir, "a", {"lr": 0.1, "optimizer": "adam", "bias": True, "mixed": 1.0, "same": 3}, metrics={"loss": [3, 2, 1], "acc": [0.5]})
+    session(logdir, "b", {"lr": 0.01, "optimizer": "sgd, \"slow\"", "bias": False, "mixed": "text_1%", "same": 3}, status=api_pb2.STATUS_FAILURE,
+            metrics={"loss": [3, 2.5]})
+    session(logdir, "c", {"lr": 1e-7, "optimizer": "adam"}, end=False, metrics={"loss": [math.inf], "acc": [0.25, 0.75]})
+    session(logdir, "g/one", {"lr": 5.0, "optimizer": "lion"}, group="together", metrics={"loss": [-7.5]})
+    session(logdir, "g/two", {"lr": 5.0, "optimizer": "lion"}, group="together", status=api_pb2.STATUS_RUNNING, metrics={"loss": [1, 2], "acc": [0.1]})
+    session(logdir, "g/three", {"lr": 5.0, "optimizer": "lion"}, group="together", metrics={"acc": [0.3]})
+    event_file(logdir, "a/validation", 40).scalar("loss", 4, 8.0).scalar("loss", 5, 9.0).close()
+    event_file(logdir, "c/validation/deep", 41).scalar("loss", 4, 80.0).close()
+    event_file(logdir, "none/at/all", 42).scalar("loss", 4, 8.0).scalar("other", 1, 1.0).close()
+
+
+def session_without_a_number(logdir):
+    session(logdir, "a", {"lr": 0.1, "ü \"x\"": "ß\n\\"}, metrics={"loss": [math.nan], "": [-math.inf]})
+
+
+def session_in_the_root(logdir):
+    session(logdir, ".", {"lr": 0.1}, metrics={"loss": [3, 2, 1]})
+    session(logdir, "below", {"lr": 0.2}, metrics={"loss": [3, 2, 1]})
+
+
+def described_experiment(logdir):
+    file = event_file(logdir, ".")
+    infos = [api_pb2.HParamInfo(name="lr", display_name="learning rate", description="how *fast*", type=api_pb2.DATA_TYPE_FLOAT64,
+                                domain_interval=api_pb2.Interval(min_value=0, max_value=1)),
+             api_pb2.HParamInfo(name="optimizer", type=api_pb2.DATA_TYPE_STRING)]
+    infos[1].domain_discrete.extend(["adam", "sgd"])
+    metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag="loss"), display_name="the loss"),
+               api_pb2.MetricInfo(name=api_pb2.MetricName(tag="loss", group="validation"), dataset_type=api_pb2.DATASET_VALIDATION)]
+    add_summary(file, hparams_data("experiment", experiment=api_pb2.Experiment(
+        name="the name", hparam_infos=infos, metric_infos=metrics, user="someone", description="**bold**", time_created_secs=START))).close()
+    session(logdir, "a", {"lr": 0.1, "optimizer": "adam"}, metrics={"loss": [3, 2, 1]})
+    session(logdir, "b", {"lr": 0.2, "optimizer": "sgd"}, metrics={"loss": [3, 2, 0.5]})
+    event_file(logdir, "b/validation", 9).scalar("loss", 1, 4.0).close()
+
+
+def keras_callbacks(logdir):
+    """What tensorboard.plugins.hparams' api and KerasCallback write."""
+    lr, units = hparams_summary_v2.HParam("lr", hparams_summary_v2.RealInterval(0.0, 1.0)), hparams_summary_v2.HParam(
+        "units", hparams_summary_v2.Discrete([16, 32]))
+    file = event_file(logdir, ".")
+    metric = hparams_summary_v2.Metric("epoch_loss", group="validation", display_name="loss (val.)")
+    add_summary(file, hparams_summary_v2.hparams_config_pb([lr, units], [metric], START)).close()
+    for number in range(3):
+        run = f"trial-{number}"
+        file = event_file(logdir, run, number)
+        add_summary(file, hparams_summary_v2.hparams_pb({lr: 0.1 * number, units: 16 * (1 + number % 2)}, trial_id=f"trial {number}", start_time_secs=START))
+        add_summary(file, session_end(api_pb2.STATUS_SUCCESS)).close()
+        event_file(logdir, run + "/validation", number).scalar("epoch_loss", 0, 1.0 + number).scalar("epoch_loss", 1, 0.5 + number).close()
+
+
+def tensorboardx_hparams(logdir):
+    from tensorboardX import SummaryWriter
+
+    for number in range(3):
+        with SummaryWriter(str(logdir / "exp" / str(number))) as writer:
+            writer.add_hparams({"lr": 0.1 * number, "bsize": number, "flag": number == 1, "name": "n%d" % (number % 2)},
+                               {"hparam/accuracy": 10 * number, "hparam/loss": 1 / (1 + number)}, name="trial")
+
+
+def no_hparams(logdir):
+    event_file(logdir, "a").scalar("loss", 1, 1.0).close()
+
+
+@pytest.mark.parametrize("write", [sessions_of_many_kinds, session_without_a_number, session_in_the_root, described_experiment, keras_callbacks, tensorboardx_hparams,
+                                   no_hparams])
+def test_hparams(site, reference, tmp_path, write):
+    write(tmp_path / "logs")
+    check(site, reference, tmp_path / "logs", hparams_questions, "hparams")
+
+
+def tensor_summary(plugin, tag, array, content=b"", description="", display_name=""):
+    summary = Summary()
+    value = summary.value.add(tag=tag, tensor=tensor_util.make_tensor_proto(array))
+    value.metadata.plugin_data.plugin_name = plugin
+    value.metadata.plugin_data.content = content
+    value.metadata.summary_description = description
+    value.metadata.display_name = display_name
+    return summary
+
+
+def curve(thresholds, seed, dtype=numpy.float32):
+    made = random.Random(seed)
+    rows = [[made.randrange(100) * (column < thresholds - 2) for column in range(thresholds)] for _ in range(4)]
+    rows += [[made.random() for _ in range(thresholds)] for _ in range(2)]
+    return numpy.array(rows, dtype=dtype)
+
+
+def curves_by_hand(logdir):
+    for run in ("a", "b"):
+        file = event_file(logdir, run)
+        for step in range(5):
+            add_summary(file, tensor_summary("pr_curves", "colors/red", curve(11, step), PrCurvePluginData(num_thresholds=11).SerializeToString(),
+                                             "the reds" if run == "a" else "", "Reds"), step)
+            add_summary(file, tensor_summary("pr_curves", "doubles", curve(3, step, numpy.float64)), step)
+        add_summary(file, tensor_summary("pr_curves", "newer", curve(3, 1), PrCurvePluginData(version=5).SerializeToString()))
+        add_summary(file, tensor_summary("pr_curves", "nothing", numpy.zeros((6, 4), numpy.float32)))
+        add_summary(file, tensor_summary("pr_curves", "one", numpy.ones((6, 1), numpy.float32)))
+        file.close()
+    event_file(logdir, "none").scalar("x", 1, 1.0).close()
+
+
+def curves_of_tensorboardx(logdir):
+    from tensorboardX import SummaryWriter
+
+    made = numpy.random.default_rng(1)
+    with SummaryWriter(str(logdir / "x")) as writer:
+        for step in range(4):
+            writer.add_pr_curve("pr", made.integers(0, 2, 100), made.random(100), step)
+
+
+@pytest.mark.parametrize("write", [curves_by_hand, curves_of_tensorboardx, no_hparams])
+def test_pr_curves(site, reference, tmp_path, write):
+    write(tmp_path / "logs")
+    check(site, reference, tmp_path / "logs", pr_curves_questions, "pr_curves")
+
+
+def mesh_part(name, kind, array, components, config="{}", version=0):
+    content = MeshPluginData(version=version, name=name, content_type=kind, json_config=config, shape=array.shape, components=components)
+    return tensor_summary("mesh", f"{name}_{MeshPluginData.ContentType.Name(kind)}", array, content.SerializeToString())
+
+
+def meshes_by_hand(logdir):
+    made = numpy.random.default_rng(2)
+    for run in ("a", "b/c"):
+        file = event_file(logdir, run)
+        for step in (0, 3, 7):
+            add_summary(file, mesh_part("m/x", MeshPluginData.VERTEX, made.random((2, 5, 3)).astype(numpy.float32), 14, '{"camera": 1}'), step)
+            add_summary(file, mesh_part("m/x", MeshPluginData.FACE, made.integers(0, 5, (2, 4, 3)).astype(numpy.int32), 14), step)
+            add_summary(file, mesh_part("m/x", MeshPluginData.COLOR, made.integers(0, 256, (2, 5, 3)).astype(numpy.uint8), 14), step)
+        add_summary(file, mesh_part("only vertices", MeshPluginData.VERTEX, made.random((1, 6, 3)).astype(numpy.float32), 2), 1)
+        add_summary(file, mesh_part("all", MeshPluginData.VERTEX, made.random((3, 6, 3)), 0), 1)
+        add_summary(file, mesh_part("one number", MeshPluginData.COLOR, numpy.full((1, 6, 3), 7, numpy.int64), 8), 1)
+        add_summary(file, mesh_part("newer", MeshPluginData.VERTEX, made.random((1, 6, 3)), 2, version=3), 1)
+        file.close()
+
+
+def meshes_of_tensorboardx(logdir):
+    from tensorboardX import SummaryWriter
+
+    made = numpy.random.default_rng(3)
+    with SummaryWriter(str(logdir / "x")) as writer:
+        for step in range(3):
+            writer.add_mesh("mesh", made.random((2, 8, 3)).astype(numpy.float32), made.integers(0, 255, (2, 8, 3)).astype(numpy.uint8),
+                            made.integers(0, 8, (2, 4, 3)).astype(numpy.int32), {"camera": {"cls": "PerspectiveCamera", "fov": 75}}, step)
+
+
+@pytest.mark.parametrize("write", [meshes_by_hand, meshes_of_tensorboardx, no_hparams])
+def test_mesh(site, reference, tmp_path, write):
+    write(tmp_path / "logs")
+    check(site, reference, tmp_path / "logs", mesh_questions, "mesh")
+
+
+def chart(title, tags=(), series=()):
+    made = layout_pb2.Chart(title=title)
+    if tags:
+        made.multiline.tag.extend(tags)
+    if series:
+        made.margin.series.extend(layout_pb2.MarginChartContent.Series(value=value, lower=lower, upper=upper) for value, lower, upper in series)
+    return made
+
+
+def layouts_of_several_runs(logdir):
+    band = [("loss", "loss_low", "loss_high")]
+    layouts = {
+        "a": [("losses", [chart("all", ["loss.*"]), chart("band", series=band)], False), ("others", [chart("acc", ["acc"])], True)],
+        "b": [("losses", [chart("all", ["loss.*"]), chart("new one", ["x|y"])], True), ("third", [], False)],
+    }
+    for run, categories in layouts.items():
+        file = event_file(logdir, run)
+        for step in range(3):
+            shown = [layout_pb2.Category(title=title, chart=charts, closed=closed) for title, charts, closed in categories[: step + 1]]
+            layout = layout_pb2.Layout(category=shown)
+            add_summary(file, tensor_summary("custom_scalars", "custom_scalars__config__", layout.SerializeToString()), step)
+        for tag in ("loss", "loss_low", "loss_high", "acc", "train/acc (1)", "a.b", "ü", ""):
+            for step in range(4):
+                file.scalar(tag, step, step + len(tag) / 8)
+        file.close()
+
+
+def layout_of_tensorboardx(logdir):
+    from tensorboardX import SummaryWriter
+
+    with SummaryWriter(str(logdir / "x")) as writer:
+        writer.add_custom_scalars({"Taiwan": {"twse": ["Multiline", ["twse/0050", "twse/2330"]]},
+                                   "USA": {"dow": ["Margin", ["dow/aaa", "dow/bbb", "dow/ccc"]], "nasdaq": ["Margin", ["n/aaa", "n/bbb", "n/ccc"]]}})
+        for step in range(10):
+            writer.add_scalar("twse/0050", step, step)
+            writer.add_scalar("dow/aaa", -step, step)
+
+
+@pytest.mark.parametrize("write", [layouts_of_several_runs, layout_of_tensorboardx, no_hparams])
+def test_custom_scalars(site, reference, tmp_path, write):
+    write(tmp_path / "logs")
+    check(site, reference, tmp_path / "logs", custom_scalars_questions, "custom_scalars")
