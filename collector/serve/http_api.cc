@@ -46,7 +46,8 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
       hparams_(dependencies.index, options.samples_per_plugin),
       pr_curves_(dependencies.index, options.samples_per_plugin),
       mesh_(dependencies.index, options.samples_per_plugin),
-      custom_scalars_(dependencies.index, options.samples_per_plugin) {
+      custom_scalars_(dependencies.index, options.samples_per_plugin),
+      graphs_(dependencies.index) {
   core_.AddRoutes(&router_);
   scalars_.AddRoutes(&router_);
   timeseries_.AddRoutes(&router_);
@@ -56,6 +57,7 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
   pr_curves_.AddRoutes(&router_);
   mesh_.AddRoutes(&router_);
   custom_scalars_.AddRoutes(&router_);
+  graphs_.AddRoutes(&router_);
   router_.Add("/api/v1/series", true, [this](const http::Request& request, const Location&) {
     return SeriesAnswer(*dependencies_.index, request);
   });

@@ -13,6 +13,7 @@
 #include "collector/serve/health.h"
 #include "collector/serve/plugins/core.h"
 #include "collector/serve/plugins/custom_scalars.h"
+#include "collector/serve/plugins/graphs.h"
 #include "collector/serve/plugins/histograms.h"
 #include "collector/serve/plugins/hparams.h"
 #include "collector/serve/plugins/images.h"
@@ -83,6 +84,7 @@ class HttpApi {
   const PrCurvesPlugin pr_curves_;
   const MeshPlugin mesh_;
   const CustomScalarsPlugin custom_scalars_;
+  const GraphsPlugin graphs_;
   Router router_;
   std::unique_ptr<StaticAssets> assets_;  // null without the UI
   absl::Status webfiles_status_;

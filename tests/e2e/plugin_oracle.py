@@ -8,6 +8,10 @@ what TensorBoard fails at); both are counted as differences on purpose.
 import json
 import urllib.parse
 
+from google.protobuf import text_format
+from tensorboard.compat.proto.config_pb2 import RunMetadata
+from tensorboard.compat.proto.graph_pb2 import GraphDef
+
 HPARAMS = "/data/plugin/hparams/"
 ALL_STATUSES = ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"]
 TWICE = 2
@@ -44,7 +48,22 @@ def unordered(value):
 
 
 def body_of(kind, content):
+    if kind.startswith("text/x-protobuf"):
+        return text_of(content)
     return unordered(json.loads(content)) if kind.startswith("application/json") else content
+
+
+def text_of(content):
+    """A text message with its numbers and the order of its fields in one form."""
+    for message in (GraphDef(), RunMetadata()):
+        try:
+            text_format.Parse(content, message)
+        except text_format.ParseError:
+            continue
+        for node in getattr(message, "node", []):
+            node.attr["_too_large_attrs"].list.s.sort()
+        return text_format.MessageToString(message).splitlines()
+    return content
 
 
 def paths(expected, actual, place="$"):
@@ -200,3 +219,23 @@ def custom_scalars_questions(reference):
         for tag in list(series) + ["nope"]:
             for kind in ({}, {"format": "csv"}, {"format": "json"}, {"format": "xml"}):
                 yield "download", route + "download_data", {"run": run, "tag": tag, **kind}, None
+
+
+def graphs_questions(reference):
+    info, route = reference.json("/data/plugin/graphs/info"), "/data/plugin/graphs/"
+    yield "info", route + "info", None, None
+    for query in ({}, {"run": "nope"}, {"tag": "x"}, {"run": "nope", "tag": "nope"}, {"run": "nope", "conceptual": "true"},
+                  {"run": "nope", "tag": "", "conceptual": "true"}):
+        yield "graph", route + "graph", query, None
+        yield "run_metadata", route + "run_metadata", query, None
+    for run, parts in {**info, "broken": {"tags": {}}}.items():
+        for tag in [None, "newer", "another tag", *parts["tags"]]:
+            query = {"run": run} if tag is None else {"run": run, "tag": tag}
+            yield "run_metadata", route + "run_metadata", query, None
+            for conceptual in ({}, {"conceptual": "true"}, {"conceptual": "false"}):
+                yield "graph", route + "graph", {**query, **conceptual}, None
+            for limit in (1, 300, 1 << 30, 0, -1, "x", "", "1.5"):
+                yield "limit", route + "graph", {**query, "limit_attr_size": limit, "large_attrs_key": "_too_large_attrs"}, None
+            yield "limit", route + "graph", {**query, "limit_attr_size": 100}, None
+            yield "limit", route + "graph", {**query, "large_attrs_key": "x"}, None
+    yield "debugger", "/data/plugin/debugger-v2/runs", None, None

@@ -18,20 +18,32 @@ struct Dashboard {
   absl::string_view tab_name;
   absl::string_view element;  // empty: part of the page itself
   // It is enabled if a series of one of these plugins exists.
-  std::array<absl::string_view, 3> plugins;
+  std::array<absl::string_view, 5> plugins;
+  // The page does not ask again while it is open.
+  bool disable_reload = false;
 };
 
-// Those that we serve, in the order of the tabs; the first enabled one is opened.
-constexpr std::array<Dashboard, 9> kDashboards = {{
+// In the order of the tabs; the first enabled one is opened. Those without plugins are never
+// enabled: the page says how to get what they need.
+constexpr std::array<Dashboard, 13> kDashboards = {{
     {"timeseries", "Time Series", "", {"scalars", "histograms", "images"}},
     {"scalars", "scalars", "tf-scalar-dashboard", {"scalars"}},
     {"custom_scalars", "Custom Scalars", "tf-custom-scalar-dashboard", {"custom_scalars"}},
     {"images", "images", "tf-image-dashboard", {"images"}},
+    {"debugger-v2", "Debugger V2", "", {}},
+    {"graphs",
+     "graphs",
+     "tf-graph-dashboard",
+     {"graphs", "graph_run_metadata", "graph_run_metadata_graph", "graph_keras_model",
+      "graph_tagged_run_metadata"},
+     true},
     {"distributions", "distributions", "tf-distribution-dashboard", {"histograms"}},
     {"histograms", "histograms", "tf-histogram-dashboard", {"histograms"}},
     {"pr_curves", "PR Curves", "tf-pr-curve-dashboard", {"pr_curves"}},
+    {"profile_redirect", "Profile", "tf-profile-redirect-dashboard", {}},
     {"hparams", "hparams", "tf-hparams-dashboard", {"hparams"}},
     {"mesh", "mesh", "mesh-dashboard", {"mesh"}},
+    {"wit_redirect", "What-If Tool", "tf-wit-redirect-dashboard", {}},
 }};
 
 http::Response Redirect(std::string to) {
@@ -62,6 +74,13 @@ void CorePlugin::AddRoutes(Router* router) const {
       return JsonAnswer(&writer);
     });
   }
+  // There are no runs of the debugger: the page then tells how to make some.
+  router->Add("/data/plugin/debugger-v2/runs", false, [](const http::Request&, const Location&) {
+    JsonWriter writer;
+    writer.BeginObject();
+    writer.EndObject();
+    return JsonAnswer(&writer);
+  });
   const auto one_text = [](absl::string_view key, const std::string& value) {
     return [key, value](const http::Request&, const Location&) {
       JsonWriter writer;
@@ -123,7 +142,7 @@ http::Response CorePlugin::PluginsListing() const {
     writer.Key(dashboard.id);
     writer.BeginObject();
     writer.Key("disable_reload");
-    writer.Bool(false);
+    writer.Bool(dashboard.disable_reload);
     writer.Key("enabled");
     writer.Bool(enabled);
     writer.Key("remove_dom");

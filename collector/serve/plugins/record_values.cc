@@ -55,9 +55,7 @@ std::optional<std::vector<Bucket>> FromLegacy(const tensorboard::HistogramProto&
   return buckets;
 }
 
-}  // namespace
-
-absl::StatusOr<tensorboard::Summary::Value> ReadValue(const RecordReference& reference) {
+absl::StatusOr<tensorboard::Event> ReadEvent(const RecordReference& reference) {
   absl::StatusOr<std::string> payload =
       reference.source->Read(reference.payload_offset, reference.payload_bytes);
   if (!payload.ok()) {
@@ -65,12 +63,36 @@ absl::StatusOr<tensorboard::Summary::Value> ReadValue(const RecordReference& ref
         absl::StrCat("a record cannot be read: ", payload.status().message()));
   }
   tensorboard::Event event;
-  if (!event.ParseFromString(*payload) ||
-      std::cmp_greater_equal(reference.value_index, event.summary().value_size())) {
+  if (!event.ParseFromString(*payload)) {
+    return absl::DataLossError("a record is not what it was when it was indexed");
+  }
+  return event;
+}
+
+absl::StatusOr<tensorboard::Summary::Value> TakeValue(const RecordReference& reference,
+                                                      tensorboard::Event* event) {
+  if (std::cmp_greater_equal(reference.value_index, event->summary().value_size())) {
     return absl::DataLossError("a record is not what it was when it was indexed");
   }
   return std::move(
-      *event.mutable_summary()->mutable_value(static_cast<int>(reference.value_index)));
+      *event->mutable_summary()->mutable_value(static_cast<int>(reference.value_index)));
+}
+
+}  // namespace
+
+absl::StatusOr<tensorboard::Summary::Value> ReadValue(const RecordReference& reference) {
+  ASSIGN_OR_RETURN(tensorboard::Event event, ReadEvent(reference));
+  return TakeValue(reference, &event);
+}
+
+absl::StatusOr<std::string> ReadBlob(const RecordReference& reference, uint64_t index) {
+  ASSIGN_OR_RETURN(tensorboard::Event event, ReadEvent(reference));
+  if (event.has_graph_def() && index == 0) return std::move(*event.mutable_graph_def());
+  if (event.has_tagged_run_metadata() && index == 0) {
+    return std::move(*event.mutable_tagged_run_metadata()->mutable_run_metadata());
+  }
+  ASSIGN_OR_RETURN(const tensorboard::Summary::Value value, TakeValue(reference, &event));
+  return BlobOf(value, index);
 }
 
 std::optional<std::vector<Bucket>> HistogramOf(const tensorboard::Summary::Value& value) {

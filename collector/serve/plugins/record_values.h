@@ -18,6 +18,10 @@ namespace tributary::serve {
 // what is there is no such record.
 absl::StatusOr<tensorboard::Summary::Value> ReadValue(const RecordReference& reference);
 
+// The index-th blob of the point that `reference` means, which may also be a graph or a tagged run
+// metadata event. Fails as ReadValue and BlobOf do.
+absl::StatusOr<std::string> ReadBlob(const RecordReference& reference, uint64_t index);
+
 // One bucket of a histogram: what lies in [left, right).
 struct Bucket {
   double left = 0;
