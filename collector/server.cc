@@ -243,6 +243,12 @@ void Server::Parts::StartHttp() {
   options.window_title = config.window_title;
   options.data_location = DataLocation();
   options.samples_per_plugin = config.samples_per_plugin;
+  for (const LocalLogdir& logdir : config.logdirs) {
+    options.log_roots.push_back({logdir.name, logdir.path});
+  }
+  if (!config.data_dir.empty()) {
+    options.log_roots.push_back({"", JoinPath(config.data_dir, "logdir")});
+  }
   serve::HttpApi::Dependencies dependencies;
   dependencies.index = index.get();
   dependencies.cluster = &board;

@@ -13,6 +13,21 @@ inline constexpr absl::string_view kUiPolicy =
     "object-src 'none';style-src 'self' data: 'unsafe-inline';connect-src 'self';"
     "script-src 'self';base-uri 'self';frame-ancestors 'self'";
 
+// For the page that loads a plugin's module into its frame: the one script that it holds.
+inline constexpr absl::string_view kPluginEntryScript =
+    "import(\"./index.js\").then((page) => page.render());";
+inline constexpr absl::string_view kPluginEntryPolicy =
+    "default-src 'self';font-src 'self' data:;frame-src 'self';img-src 'self' data: blob:;"
+    "object-src 'none';style-src 'self' data: 'unsafe-inline';connect-src 'self';"
+    "script-src 'self' 'sha256-UrA8N6n3vr2ZNwTgC5iIRmNP/rV5mVFHuf0eGA+A0qc=';"
+    "base-uri 'self';frame-ancestors 'self'";
+
+// For the pages of plugins: the projector compiles its arithmetic while it runs.
+inline constexpr absl::string_view kPluginPagePolicy =
+    "default-src 'self';font-src 'self' data:;frame-src 'self';img-src 'self' data: blob:;"
+    "object-src 'none';style-src 'self' data: 'unsafe-inline';connect-src 'self';"
+    "script-src 'self' 'unsafe-eval' 'unsafe-inline';base-uri 'self';frame-ancestors 'self'";
+
 // For pages that are only text.
 inline constexpr absl::string_view kTextPolicy =
     "default-src 'none';base-uri 'none';frame-ancestors 'none'";

@@ -15,6 +15,8 @@
 namespace tributary::serve {
 namespace {
 
+constexpr char kProjectorModule[] = "/data/plugin/projector/index.js";
+
 http::Response NotFound() {
   http::Response response;
   response.status = 404;
@@ -38,7 +40,11 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
     : path_prefix_(absl::StripSuffix(options.path_prefix, "/")),
       dependencies_(dependencies),
       core_({options.window_title, options.data_location, options.tensorboard_version},
-            dependencies.index),
+            dependencies.index,
+            [this] {
+              const bool has_page = assets_ != nullptr && assets_->Has(kProjectorModule);
+              return has_page && projector_.HasData();
+            }),
       scalars_(dependencies.index, options.samples_per_plugin),
       timeseries_(dependencies.index, options.samples_per_plugin),
       histograms_(dependencies.index),
@@ -47,7 +53,8 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
       pr_curves_(dependencies.index, options.samples_per_plugin),
       mesh_(dependencies.index, options.samples_per_plugin),
       custom_scalars_(dependencies.index, options.samples_per_plugin),
-      graphs_(dependencies.index) {
+      graphs_(dependencies.index),
+      projector_(dependencies.index, dependencies.files, options.log_roots) {
   core_.AddRoutes(&router_);
   scalars_.AddRoutes(&router_);
   timeseries_.AddRoutes(&router_);
@@ -58,6 +65,7 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
   mesh_.AddRoutes(&router_);
   custom_scalars_.AddRoutes(&router_);
   graphs_.AddRoutes(&router_);
+  projector_.AddRoutes(&router_);
   router_.Add("/api/v1/series", true, [this](const http::Request& request, const Location&) {
     return SeriesAnswer(*dependencies_.index, request);
   });

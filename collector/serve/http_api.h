@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "collector/index/index.h"
@@ -19,6 +20,7 @@
 #include "collector/serve/plugins/images.h"
 #include "collector/serve/plugins/mesh.h"
 #include "collector/serve/plugins/pr_curves.h"
+#include "collector/serve/plugins/projector.h"
 #include "collector/serve/plugins/scalars.h"
 #include "collector/serve/plugins/series_listing.h"
 #include "collector/serve/plugins/timeseries.h"
@@ -43,6 +45,8 @@ class HttpApi {
     std::string window_title;
     // What is served, as the user named it: shown where no dashboard has data.
     std::string data_location;
+    // Where the directories of runs are, for files beside the event files.
+    std::vector<LogRoot> log_roots;
     // The TensorBoard that the page is from.
     std::string tensorboard_version = "2.21.0";
     // See SampleLimits; --samples_per_plugin.
@@ -53,7 +57,7 @@ class HttpApi {
     const Index* index = nullptr;
     const ClusterBoard* cluster = nullptr;
     Clock* clock = nullptr;
-    FileSystem* files = nullptr;  // used by the constructor only
+    FileSystem* files = nullptr;
     // Different at each start of the process: versions of the index begin anew.
     uint64_t start_nonce = 0;
     HealthCallbacks health;
@@ -85,6 +89,7 @@ class HttpApi {
   const MeshPlugin mesh_;
   const CustomScalarsPlugin custom_scalars_;
   const GraphsPlugin graphs_;
+  const ProjectorPlugin projector_;
   Router router_;
   std::unique_ptr<StaticAssets> assets_;  // null without the UI
   absl::Status webfiles_status_;

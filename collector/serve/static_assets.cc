@@ -23,7 +23,6 @@ namespace {
 
 constexpr uint64_t kFileBytesMax = 64u << 20;
 constexpr int kLevelsMax = 8;
-constexpr absl::string_view kPluginFolder = "data";
 
 std::string ContentType(absl::string_view path) {
   constexpr std::array<std::pair<absl::string_view, absl::string_view>, 12> kTypes = {{
@@ -97,9 +96,7 @@ absl::Status StaticAssets::LoadFolder(FileSystem* files, const std::string& fold
     std::string route = absl::StrCat(path, "/", name);
     ASSIGN_OR_RETURN(const FileStat stat, files->Stat(file));
     if (stat.is_directory) {
-      if (level > 0 || name != kPluginFolder) {
-        RETURN_IF_ERROR(LoadFolder(files, file, route, level + 1));
-      }
+      RETURN_IF_ERROR(LoadFolder(files, file, route, level + 1));
       continue;
     }
     if (!stat.is_regular) continue;
@@ -142,6 +139,10 @@ std::optional<http::Response> StaticAssets::Answer(const http::Request& request,
     return response;
   }
   response.content_type = asset.content_type;
+  // A page other than the first one is a plugin's, in a frame of its own.
+  if (absl::StartsWith(asset.content_type, "text/html")) {
+    response.headers.emplace_back("Content-Security-Policy", kPluginPagePolicy);
+  }
   response.body = asset.bytes;
   response.body_is_gzip = asset.is_gzip;
   return response;

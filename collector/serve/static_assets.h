@@ -20,11 +20,13 @@ namespace tributary::serve {
 // Constant after Load; then thread-safe.
 class StaticAssets {
  public:
-  // Reads the folder and those below it, but for what is a plugin's own ("data"). An error if
-  // it holds no index.html or a file cannot be read; the server works without it, see MissingPage.
+  // Reads the folder and those below it. An error if it holds no index.html or a file cannot be
+  // read; the server works without it, see MissingPage.
   static absl::StatusOr<std::unique_ptr<StaticAssets>> Load(FileSystem* files,
                                                             const std::string& folder);
 
+  // Whether there is a file of this path below the root.
+  bool Has(absl::string_view path) const { return assets_.contains(path); }
   // The answer for a path below the root ("/", "/index.js", ...), nullopt if there is no such file.
   std::optional<http::Response> Answer(const http::Request& request,
                                        const Location& location) const;

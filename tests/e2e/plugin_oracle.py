@@ -239,3 +239,17 @@ def graphs_questions(reference):
             yield "limit", route + "graph", {**query, "limit_attr_size": 100}, None
             yield "limit", route + "graph", {**query, "large_attrs_key": "x"}, None
     yield "debugger", "/data/plugin/debugger-v2/runs", None, None
+
+
+def projector_questions(reference):
+    route, runs = "/data/plugin/projector/", reference.json("/data/plugin/projector/runs")
+    for name in ("runs", "info", "tensor", "metadata", "bookmarks", "sprite_image"):
+        for query in ({}, {"run": "nope"}, {"run": "a"}, {"run": "nope", "name": "x"}, {"run": "../a", "name": "x"}, {"run": "none"}):
+            yield name, route + name, query, None
+    for run in runs:
+        yield "info", route + "info", {"run": run}, None
+        info = reference.json(route + "info", run=run)
+        for name in [embedding["tensorName"] for embedding in info["embeddings"]] + ["first:0", "nope"]:
+            for kind in ("tensor", "metadata", "bookmarks", "sprite_image"):
+                for rows in ({}, {"num_rows": 2}, {"num_rows": 100}, {"num_rows": 0}, {"num_rows": "x"}):
+                    yield kind, route + kind, {"run": run, "name": name, **rows}, None

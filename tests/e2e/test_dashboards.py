@@ -1,14 +1,17 @@
 """Every dashboard's routes against the real TensorBoard on the same directory, and what only truth can judge."""
 
+import io
 import json
 import math
 import random
 
 import numpy
+import PIL.Image
 import pytest
 from event_files import EventFile, record
 from oracle import RealTensorBoard
-from plugin_oracle import compare_questions, custom_scalars_questions, graphs_questions, hparams_questions, mesh_questions, pr_curves_questions
+from plugin_oracle import compare_questions, custom_scalars_questions, graphs_questions, hparams_questions, mesh_questions, pr_curves_questions, projector_questions
+from programs import wait_for
 from tensorboard.compat.proto.config_pb2 import RunMetadata
 from tensorboard.compat.proto.event_pb2 import Event, TaggedRunMetadata
 from tensorboard.compat.proto.graph_pb2 import GraphDef
@@ -42,6 +45,8 @@ def check(site, reference, logdir, questions, plugin):
     server.wait_for_runs(site.http.json("/data/runs"))
     asked = list(questions(server.http))
     differences, count = compare_questions(server.http, site.http, asked)
+    server.http.json(LISTING)  # the reference looks for projections only when asked, and later
+    wait_for(lambda: plugin != "projector" or server.http.json(LISTING)[plugin] == site.http.json(LISTING)[plugin], "the projector's tab", 10)
     expected, actual = server.http.json(LISTING), site.http.json(LISTING)
     assert actual[plugin] == expected[plugin]
     assert list(actual) == [key for key in expected if key in actual]
@@ -399,3 +404,58 @@ def keras_models(logdir):
 def test_graphs(site, reference, tmp_path, write):
     write(tmp_path / "logs")
     check(site, reference, tmp_path / "logs", graphs_questions, "graphs")
+
+
+def write_projection(directory, embeddings, files):
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "projector_config.pbtxt").write_text("\n".join(f"embeddings {{ {text} }}" for text in embeddings))
+    for name, content in files.items():
+        (directory / name).write_bytes(content)
+
+
+def png():
+    made = io.BytesIO()
+    PIL.Image.new("RGB", (8, 8)).save(made, "PNG")
+    return made.getvalue()
+
+
+def projections(logdir):
+    for run in ("a", "b/c", "none"):
+        event_file(logdir, run).scalar("x", 1, 1.0).close()
+    numbers = numpy.random.default_rng(4).random((5, 3)).astype(numpy.float32)
+    tsv = "\n".join("\t".join(map(str, row)) for row in numbers.tolist()).encode() + b"\n"
+    (logdir / "secret.tsv").write_bytes(tsv)
+    files = {"t.tsv": tsv, "t.bytes": numbers.tobytes(), "m.tsv": b"name\tkind\n" + b"".join(b"%d\tk\n" % row for row in range(5)), "one.tsv": b"a\nb\nc\n",
+             "s.png": png(), "bookmarks.json": b'[{"label": "x"}]'}
+    embeddings = ['tensor_name: "first:0" tensor_path: "t.tsv" metadata_path: "m.tsv" bookmarks_path: "bookmarks.json" '
+                  'sprite { image_path: "s.png" single_image_dim: 8 single_image_dim: 8 }',
+                  'tensor_name: "binary" tensor_path: "t.bytes" tensor_shape: [5, 3] metadata_path: "one.tsv"',
+                  'tensor_name: "bare"', 'tensor_name: "gone" tensor_shape: [1, 1] metadata_path: "gone.tsv" bookmarks_path: "gone" sprite { image_path: "gone" }',
+                  'tensor_name: "outside" tensor_shape: [5, 3] metadata_path: "../secret.tsv" bookmarks_path: "/etc/hostname" sprite { image_path: "link" }']
+    write_projection(logdir / "a", embeddings, files)
+    (logdir / "a" / "link").symlink_to(logdir / "secret.tsv")
+    write_projection(logdir / "b" / "c" / "plugins" / "org_tensorflow_tensorboard_projector", ['tensor_path: "t.tsv"'], files)
+    write_projection(logdir / "none", ['tensor_name: "bare"'], {})
+
+
+def projection_of_tensorboardx(logdir):
+    from tensorboardX import SummaryWriter
+
+    with SummaryWriter(str(logdir / "x")) as writer:
+        writer.add_scalar("x", 1, 1)
+        writer.add_embedding(numpy.arange(12, dtype=numpy.float32).reshape(4, 3), metadata=["a", "b", "c", "d"], global_step=2, tag="emb")
+
+
+@pytest.mark.parametrize("write", [projections, projection_of_tensorboardx, no_hparams])
+def test_projector(site, reference, tmp_path, write):
+    write(tmp_path / "logs")
+    check(site, reference, tmp_path / "logs", projector_questions, "projector")
+
+
+def test_projector_page_has_its_files(site, tmp_path):
+    projections(tmp_path / "logs")
+    site.start_collector("--logdir", tmp_path / "logs", data=False)
+    status, headers, body = site.http.request("/data/plugin_entry.html?name=projector")
+    assert status == 200 and b'href="plugin/projector/"' in body and "sha256-" in headers["Content-Security-Policy"]
+    for name in ("index.js", "projector_binary.html", "projector_binary.js"):
+        assert site.http.request("/data/plugin/projector/" + name)[0] == 200

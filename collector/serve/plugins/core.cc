@@ -8,10 +8,14 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "collector/serve/answers.h"
+#include "collector/serve/csp.h"
 #include "collector/serve/json_writer.h"
 
 namespace tributary::serve {
 namespace {
+
+// The only one with a page of its own, in a frame.
+constexpr absl::string_view kProjector = "projector";
 
 struct Dashboard {
   absl::string_view id;
@@ -25,7 +29,7 @@ struct Dashboard {
 
 // In the order of the tabs; the first enabled one is opened. Those without plugins are never
 // enabled: the page says how to get what they need.
-constexpr std::array<Dashboard, 13> kDashboards = {{
+constexpr std::array<Dashboard, 14> kDashboards = {{
     {"timeseries", "Time Series", "", {"scalars", "histograms", "images"}},
     {"scalars", "scalars", "tf-scalar-dashboard", {"scalars"}},
     {"custom_scalars", "Custom Scalars", "tf-custom-scalar-dashboard", {"custom_scalars"}},
@@ -44,6 +48,7 @@ constexpr std::array<Dashboard, 13> kDashboards = {{
     {"hparams", "hparams", "tf-hparams-dashboard", {"hparams"}},
     {"mesh", "mesh", "mesh-dashboard", {"mesh"}},
     {"wit_redirect", "What-If Tool", "tf-wit-redirect-dashboard", {}},
+    {kProjector, "projector", "", {}, true},
 }};
 
 http::Response Redirect(std::string to) {
@@ -60,8 +65,10 @@ void CorePlugin::AddRoutes(Router* router) const {
   router->Add("/data/environment", false,
               [this](const http::Request&, const Location&) { return Environment(); });
   router->Add("/data/runs", true, [this](const http::Request&, const Location&) { return Runs(); });
-  router->Add("/data/plugins_listing", true,
-              [this](const http::Request&, const Location&) { return PluginsListing(); });
+  // Files make the projector's answer, not the index.
+  router->Add(
+      "/data/plugins_listing", false,
+      [this](const http::Request&, const Location& location) { return PluginsListing(location); });
   router->Add(
       "/data/plugin_entry.html", false,
       [this](const http::Request& request, const Location&) { return PluginEntry(request); });
@@ -130,15 +137,17 @@ http::Response CorePlugin::Runs() const {
   return JsonAnswer(&writer);
 }
 
-http::Response CorePlugin::PluginsListing() const {
+http::Response CorePlugin::PluginsListing(const Location& location) const {
   const std::vector<std::string> present = index_->Plugins();
   JsonWriter writer;
   writer.BeginObject();
   for (const Dashboard& dashboard : kDashboards) {
-    const bool enabled = std::any_of(
+    const bool is_projector = dashboard.id == kProjector;
+    bool enabled = std::any_of(
         dashboard.plugins.begin(), dashboard.plugins.end(), [&present](absl::string_view plugin) {
           return !plugin.empty() && std::binary_search(present.begin(), present.end(), plugin);
         });
+    if (is_projector) enabled = projector_has_data_();
     writer.Key(dashboard.id);
     writer.BeginObject();
     writer.Key("disable_reload");
@@ -152,7 +161,13 @@ http::Response CorePlugin::PluginsListing() const {
     writer.Key("loading_mechanism");
     writer.BeginObject();
     writer.Key("type");
-    writer.String(dashboard.element.empty() ? "NG_COMPONENT" : "CUSTOM_ELEMENT");
+    writer.String(is_projector                ? "IFRAME"
+                  : dashboard.element.empty() ? "NG_COMPONENT"
+                                              : "CUSTOM_ELEMENT");
+    if (is_projector) {
+      writer.Key("module_path");
+      writer.String(absl::StrCat(location.script_root, "/data/plugin/projector/index.js"));
+    }
     if (!dashboard.element.empty()) {
       writer.Key("element_name");
       writer.String(dashboard.element);
@@ -166,6 +181,16 @@ http::Response CorePlugin::PluginsListing() const {
 
 http::Response CorePlugin::PluginEntry(const http::Request& request) const {
   const absl::string_view name = request.QueryValue("name").value_or("");
+  if (name == kProjector) {
+    http::Response response;
+    response.content_type = "text/html; charset=utf-8";
+    response.headers.emplace_back("Content-Security-Policy", kPluginEntryPolicy);
+    ForbidReuse(&response);
+    response.body = absl::StrCat("<!doctype html><head><base href=\"plugin/", name,
+                                 "/\"></head><body><script type=\"module\">", kPluginEntryScript,
+                                 "</script></body>\n");
+    return response;
+  }
   const bool known =
       std::any_of(kDashboards.begin(), kDashboards.end(),
                   [name](const Dashboard& dashboard) { return dashboard.id == name; });
