@@ -161,11 +161,11 @@ void DropUnprintable(google::protobuf::ListValue* values) {
 
 void SortHparams(Experiment* experiment) {
   auto* infos = experiment->mutable_hparam_infos();
-  std::stable_sort(infos->pointer_begin(), infos->pointer_end(),
-                   [](const HParamInfo* left, const HParamInfo* right) {
-                     if (left->differs() != right->differs()) return left->differs();
-                     return left->name() < right->name();
-                   });
+  std::sort(infos->pointer_begin(), infos->pointer_end(),
+            [](const HParamInfo* left, const HParamInfo* right) {
+              if (left->differs() != right->differs()) return left->differs();
+              return left->name() < right->name();
+            });
 }
 
 }  // namespace

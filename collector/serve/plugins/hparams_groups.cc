@@ -118,7 +118,10 @@ void ChooseMetrics(tensorboard::hparams::AggregationType type, const MetricName&
   };
   const Session* chosen = nullptr;
   if (type == tensorboard::hparams::AGGREGATION_MEDIAN) {
-    std::stable_sort(candidates.begin(), candidates.end(), less);
+    std::sort(candidates.begin(), candidates.end(), [&less](const auto& left, const auto& right) {
+      if (less(left, right) || less(right, left)) return less(left, right);
+      return left.second->name() < right.second->name();
+    });
     chosen = candidates[(candidates.size() - 1) / 2].second;
   } else if (type == tensorboard::hparams::AGGREGATION_MIN) {
     chosen = std::min_element(candidates.begin(), candidates.end(), less)->second;
@@ -301,27 +304,36 @@ absl::StatusOr<Groups> FilterGroups(Groups groups, const ListSessionGroupsReques
   return groups;
 }
 
+// Missing values are at one end, whatever the direction.
+bool Precedes(const Cell& left, const Cell& right, bool ascending, bool missing_first) {
+  if (!left.has_value() || !right.has_value()) {
+    return left.has_value() != right.has_value() && left.has_value() != missing_first;
+  }
+  return ascending ? Less(*left, *right) : Less(*right, *left);
+}
+
 // By one column after the other, the last one first: each sort keeps the order of equals.
 void SortGroups(const ListSessionGroupsRequest& request, Groups* groups) {
   for (int i = request.col_params_size() - 1; i >= 0; --i) {
     const ColParams& column = request.col_params(i);
     if (column.order() == tensorboard::hparams::ORDER_UNSPECIFIED) continue;
-    std::vector<std::pair<Cell, SessionGroup>> rows;
+    struct Row {
+      Cell cell;
+      size_t place;
+    };
+    std::vector<Row> rows;
     rows.reserve(groups->size());
-    for (SessionGroup& group : *groups) {
-      Cell cell = CellOf(group, column);
-      rows.emplace_back(std::move(cell), std::move(group));
-    }
-    std::stable_sort(rows.begin(), rows.end(), [&column](const auto& left, const auto& right) {
-      if (!left.first.has_value() || !right.first.has_value()) {
-        if (left.first.has_value() == right.first.has_value()) return false;
-        return left.first.has_value() != column.missing_values_first();
-      }
-      return column.order() == tensorboard::hparams::ORDER_ASC ? Less(*left.first, *right.first)
-                                                               : Less(*right.first, *left.first);
+    for (const SessionGroup& group : *groups) rows.push_back({CellOf(group, column), rows.size()});
+    std::sort(rows.begin(), rows.end(), [&column](const Row& left, const Row& right) {
+      const bool ascending = column.order() == tensorboard::hparams::ORDER_ASC;
+      if (Precedes(left.cell, right.cell, ascending, column.missing_values_first())) return true;
+      if (Precedes(right.cell, left.cell, ascending, column.missing_values_first())) return false;
+      return left.place < right.place;
     });
-    groups->clear();
-    for (auto& [cell, group] : rows) groups->push_back(std::move(group));
+    Groups sorted;
+    sorted.reserve(rows.size());
+    for (const Row& row : rows) sorted.push_back(std::move((*groups)[row.place]));
+    *groups = std::move(sorted);
   }
 }
 

@@ -162,8 +162,9 @@ absl::StatusOr<http::Response> MeshPlugin::Meshes(const http::Request& request) 
                      index_->ReadReferences(part.series.run, part.series.tag, points_max_));
     for (const RecordReference& reference : references) points.emplace_back(reference, &part.data);
   }
-  std::stable_sort(points.begin(), points.end(), [](const auto& left, const auto& right) {
-    return left.first.step < right.first.step;
+  std::sort(points.begin(), points.end(), [](const auto& left, const auto& right) {
+    return std::pair(left.first.step, left.second->content_type()) <
+           std::pair(right.first.step, right.second->content_type());
   });
   JsonWriter writer;
   writer.BeginArray();
