@@ -117,8 +117,8 @@ TEST(EventLoopTest, TheTickIsToldOfTheDescriptorOnceForEachEvent) {
 TEST(EventLoopTest, ATickThatIsDueAtOnceRunsAgain) {
   FakeClock clock;
   Told told;
-  EventLoop loop(&clock);
   int ticks = 0;
+  EventLoop loop(&clock);
   loop.Start({.name = "test", .tick = [&](bool) {
                 if (ticks < 3) told.Tell(++ticks);
                 return ticks < 3 ? clock.Monotonic() : absl::InfiniteDuration();
