@@ -50,9 +50,10 @@ def test_mirror_is_byte_equal_and_once_again_changes_nothing(site, tmp_path):
         sources[("node0", str(path.relative_to(tmp_path / "node0")))] = path
     for _ in range(2):
         site.once("node0", tmp_path / "node0")
-        assert site.durable(sources)
         for (node, file), path in sources.items():
             assert (site.store / "logdir" / node / file).read_bytes() == path.read_bytes()
+        # The picture of the cluster is drawn twice a second; the bytes are there before.
+        wait_for(lambda: site.durable(sources), "the cluster's picture shows all as durable")
 
 
 def test_collector_started_after_the_agent_and_restarted(site, tmp_path):
