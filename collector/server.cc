@@ -18,6 +18,8 @@
 #include "collector/port_choice.h"
 #include "collector/registry/cluster_board.h"
 #include "collector/registry/sqlite_registry.h"
+#include "collector/serve/data_provider.h"
+#include "collector/serve/grpc_data_provider.h"
 #include "collector/serve/http_api.h"
 #include "collector/store/store.h"
 #include "common/atomic_file.h"
@@ -98,6 +100,7 @@ struct Server::Parts {
   void MakeIngest();
   void StartLocal();
   void StartHttp();
+  absl::Status StartGrpc();
   absl::Status Remember();
   absl::Status Ready() const;
   std::string DataLocation() const;
@@ -125,6 +128,8 @@ struct Server::Parts {
 
   std::unique_ptr<serve::HttpApi> api;
   std::unique_ptr<http::HttpServer> http;
+  std::unique_ptr<serve::DataProvider> provider;
+  std::unique_ptr<serve::GrpcDataProvider> grpc_provider;
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<http::PortMux> mux;
   bool stopped = false;
@@ -268,6 +273,17 @@ void Server::Parts::StartHttp() {
       http_options, [this](const http::Request& request) { return api->Handle(request); });
 }
 
+absl::Status Server::Parts::StartGrpc() {
+  serve::DataProvider::Options options;
+  options.data_location = DataLocation();
+  provider = std::make_unique<serve::DataProvider>(options, index.get(), deps.metrics);
+  serve::GrpcDataProvider::Options grpc_options;
+  grpc_options.threads = std::max(2, ThreadsOrCores(config.http_threads));
+  grpc_provider = std::make_unique<serve::GrpcDataProvider>(grpc_options, provider.get());
+  ASSIGN_OR_RETURN(grpc, GrpcServer::Start({}, ingest.get(), {grpc_provider->service()}));
+  return absl::OkStatus();
+}
+
 absl::Status Server::Parts::Listen() {
   return ChoosePort({config.port, remembered_port}, [this](uint16_t port) {
     http::PortMux::Options options;
@@ -311,7 +327,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const CollectorConfig& con
   if (!config.data_dir.empty()) RETURN_IF_ERROR(parts->OpenStore());
   parts->StartHttp();
   if (parts->store != nullptr) parts->MakeIngest();
-  ASSIGN_OR_RETURN(parts->grpc, GrpcServer::Start({}, parts->ingest.get()));
+  RETURN_IF_ERROR(parts->StartGrpc());
   // Before the first socket comes in: from here on the store belongs to the queues.
   if (parts->ingest != nullptr) parts->ingest->Start();
   // Likewise: whoever asks whether all is loaded asks it too.
@@ -353,6 +369,8 @@ void Server::Stop() {
     }
   }
   if (parts->grpc != nullptr) parts->grpc->Stop(kCallGrace);
+  // Its calls have all ended.
+  parts->grpc_provider.reset();
   if (parts->http != nullptr) parts->http->Stop(kCallGrace);
   if (parts->follow_queue != nullptr) parts->follow_queue->Stop();
   // Now that no task of that queue arms it any more.

@@ -98,8 +98,7 @@ class ColumnIndex : public Index {
       for (const ShownRun& shown : view->shown) {
         for (const SeriesView& series : shown.series) {
           const SeriesMetadata& metadata = *series.metadata;
-          const bool declared =
-              metadata.data_class != DataClass::kUnknown || !metadata.plugin_name.empty();
+          const bool declared = metadata.data_class != DataClass::kUnknown;
           if (declared && seen.insert(&metadata).second) names.insert(metadata.plugin_name);
         }
       }
@@ -136,7 +135,10 @@ class ColumnIndex : public Index {
     if (!found.has_value() || found->attempt_file.has_value()) return std::nullopt;
     const SeriesView* series = found->shown->Find(tag);
     if (series == nullptr) return std::nullopt;
-    return found->view->Describe(*found->shown, *series, options_.purge_orphaned_data);
+    std::optional<SeriesInfo> info =
+        found->view->Describe(*found->shown, *series, options_.purge_orphaned_data);
+    if (info.has_value() && info->points == 0) return std::nullopt;
+    return info;
   }
 
   absl::StatusOr<ScalarPoints> ReadScalars(const RunName& run, const Tag& tag,
@@ -204,7 +206,8 @@ class ColumnIndex : public Index {
     if (series.metadata->plugin_name != filter.plugin_name) return;
     std::optional<SeriesInfo> info =
         run.view->Describe(*run.shown, series, options_.purge_orphaned_data);
-    if (info.has_value()) infos->push_back(*std::move(info));
+    if (!info.has_value() || (info->points == 0 && !filter.with_empty)) return;
+    infos->push_back(*std::move(info));
   }
 
   std::vector<std::shared_ptr<Run>> AllRuns() const ABSL_LOCKS_EXCLUDED(mu_) {

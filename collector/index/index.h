@@ -113,6 +113,8 @@ struct SeriesFilter {
   std::string plugin_name;
   std::optional<std::vector<std::string>> runs = std::nullopt;
   std::optional<std::vector<std::string>> tags = std::nullopt;
+  // Also series that have no valid point: their `points` is 0.
+  bool with_empty = false;
 };
 
 // Parallel columns, steps strictly ascending (unless every point is asked for).
@@ -154,9 +156,9 @@ class Index {
 
   // Runs with at least one valid event, by (start_time, name); hidden attempts are not among them.
   virtual std::vector<RunInfo> Runs() const = 0;
-  // Names of plugins with at least one series, sorted.
+  // Names of plugins with at least one series of a known class, sorted.
   virtual std::vector<std::string> Plugins() const = 0;
-  // Series of one plugin with at least one valid point, by (run, tag).
+  // Series of one plugin with at least one valid point (unless more is asked for), by (run, tag).
   virtual std::vector<SeriesInfo> ListSeries(const SeriesFilter& filter) const = 0;
   virtual std::optional<SeriesInfo> FindSeries(const RunName& run, const Tag& tag) const = 0;
 

@@ -154,7 +154,6 @@ std::optional<SeriesInfo> RunView::Describe(const ShownRun& run, const SeriesVie
       DescribeReferences(content, *part->series, purge, &cut, &info);
     }
   }
-  if (info.points == 0) return std::nullopt;
   info.run = run.name;
   info.tag = Tag(std::string(series.tag));
   info.metadata = series.metadata;

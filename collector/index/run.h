@@ -45,7 +45,8 @@ struct RunView {
   std::vector<File> files;      // in the order of the run
   std::vector<ShownRun> shown;  // the run itself, then the splits
 
-  // What of the series each restart rule leaves. `purge`: whether obsolete points are hidden.
+  // What of the series each restart rule leaves, which may be no point. `purge`: whether obsolete
+  // points are hidden. nullopt: its class is not known.
   std::optional<SeriesInfo> Describe(const ShownRun& run, const SeriesView& series,
                                      bool purge) const;
   // Appends the points of a scalar series within [from, to].

@@ -251,8 +251,8 @@ struct GrpcServer::Impl {
 GrpcServer::GrpcServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 GrpcServer::~GrpcServer() = default;
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options,
-                                                              Ingest* ingest) {
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
+    const Options& options, Ingest* ingest, const std::vector<grpc::Service*>& others) {
   auto impl = std::make_unique<Impl>(options, ingest);
   const auto millis = [](absl::Duration time) {
     return static_cast<int>(absl::ToInt64Milliseconds(time));
@@ -273,6 +273,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
     builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
   }
   builder.RegisterService(&impl->service);
+  for (grpc::Service* const service : others) builder.RegisterService(service);
   impl->acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       grpc::InsecureServerCredentials());

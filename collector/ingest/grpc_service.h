@@ -1,13 +1,19 @@
-// The gRPC side of ingest: one server, fed with sockets that the port mux accepted. Hides gRPC.
+// The gRPC side of ingest, and the collector's one gRPC server: fed with sockets that the port mux
+// accepted. Hides gRPC.
 #ifndef TRIBUTARY_COLLECTOR_INGEST_GRPC_SERVICE_H_
 #define TRIBUTARY_COLLECTOR_INGEST_GRPC_SERVICE_H_
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "collector/ingest/ingest.h"
+
+namespace grpc {
+class Service;
+}  // namespace grpc
 
 namespace tributary {
 
@@ -36,8 +42,10 @@ class GrpcServer {
 
   // Without `ingest` (null) every call is answered by FAILED_PRECONDITION, which says that the
   // collector has no store. Messages that are compressed are refused: they could be small and
-  // become huge. `ingest` and its session queue must outlive Stop.
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options, Ingest* ingest);
+  // become huge. `ingest` and its session queue must outlive Stop, and so must the `others`:
+  // services that are served beside ours.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
+      const Options& options, Ingest* ingest, const std::vector<grpc::Service*>& others = {});
   ~GrpcServer();
 
   // Takes a connected, non-blocking socket over; bytes that were only peeked at are still in it.

@@ -108,9 +108,14 @@ absl::StatusOr<std::string> BlobOf(const tensorboard::Summary::Value& value, uin
     if (index == 1) return absl::StrCat(image.height());
     return image.encoded_image_string();
   }
-  if (value.has_tensor() && value.tensor().dtype() == tensorboard::DT_STRING &&
-      std::cmp_less(index, value.tensor().string_val_size())) {
-    return value.tensor().string_val(static_cast<int>(index));
+  if (value.has_audio() && index == 0) return value.audio().encoded_audio_string();
+  if (value.has_tensor() && value.tensor().dtype() == tensorboard::DT_STRING) {
+    const tensorboard::TensorProto& tensor = value.tensor();
+    // Only clips come with a second dimension: each is followed by its label, which is no blob.
+    const bool labelled = tensor.tensor_shape().dim_size() == 2;
+    const uint64_t step = labelled ? 2 : 1;
+    const auto strings = static_cast<uint64_t>(tensor.string_val_size());
+    if (index < strings / step) return tensor.string_val(static_cast<int>(index * step));
   }
   return absl::NotFoundError("there is no such blob");
 }

@@ -33,8 +33,8 @@ struct Bucket {
 // tensor of shape [k, 3].
 std::optional<std::vector<Bucket>> HistogramOf(const tensorboard::Summary::Value& value);
 
-// The index-th blob of a legacy image (width, height, bytes) or a DT_STRING tensor. NotFound if it
-// has fewer.
+// The index-th blob of a legacy image (width, height, bytes), a legacy clip or a DT_STRING tensor
+// (of clips with labels, the clips). NotFound if it has fewer.
 absl::StatusOr<std::string> BlobOf(const tensorboard::Summary::Value& value, uint64_t index);
 
 // Names one blob in a URL: letters, digits, '-' and '_' only. Opaque to clients.

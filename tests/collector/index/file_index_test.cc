@@ -243,10 +243,10 @@ TEST_F(FileIndexTest, ATensorWithoutMetadataIsNotShown) {
   EXPECT_THAT(index_->Runs(), SizeIs(1));
 }
 
-TEST_F(FileIndexTest, AnUnknownPluginIsNamedButItsSeriesNotShown) {
+TEST_F(FileIndexTest, AnUnknownPluginIsNeitherNamedNorShown) {
   file_->Append(EventBytes().ScalarTensor("x", 1, 0.1, "mine").bytes());
   EXPECT_FALSE(Listed("x"));
-  EXPECT_THAT(index_->Plugins(), ElementsAre("mine"));
+  EXPECT_THAT(index_->Plugins(), IsEmpty());
 }
 
 TEST_F(FileIndexTest, ScalarTensorsOfAnyTypeAreScalars) {
@@ -274,7 +274,15 @@ TEST_F(FileIndexTest, AHistogramWithUnequalListsIsNoPoint) {
   histogram->add_bucket(1);
   file_->Append(EventBytes().Event(event, 1).bytes());
   EXPECT_FALSE(Listed("h"));
+  EXPECT_FALSE(index_->FindSeries(RunName("run"), Tag("h")).has_value());
   EXPECT_EQ(file_->skipped_values(), 1u);
+  SeriesFilter also_empty;
+  also_empty.plugin_name = "histograms";
+  also_empty.with_empty = true;
+  const std::vector<SeriesInfo> empty = index_->ListSeries(also_empty);
+  ASSERT_THAT(empty, SizeIs(1));
+  EXPECT_EQ(empty[0].tag.value(), "h");
+  EXPECT_EQ(empty[0].points, 0u);
   histogram->add_bucket(1);
   file_->Append(EventBytes().Event(event, 2).bytes());
   EXPECT_EQ(Info("h").points, 1u);
