@@ -32,6 +32,7 @@ Delivery::Options DeliveryOptions(const Agent::Options& options) {
 Sender::Options SenderOptions(const Agent::Options& options, Random* random) {
   Sender::Options result;
   result.hello = options.hello;
+  result.taken_wait = options.taken_wait;
   result.hello.set_agent_nonce(random->Hex(16));
   return result;
 }

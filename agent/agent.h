@@ -58,6 +58,10 @@ class Agent {
     // Payload of one chunk, in bytes; the collector's own limit may be lower. More saves
     // per-message cost, less lets other streams pass a big one sooner.
     uint64_t chunk_bytes_max = 512u << 10;
+    // How long another live agent of this node with the same logdir name, or a live machine of the
+    // same name, is waited for before its refusal ends this agent: it may be draining, as when a
+    // service is restarted. Must exceed the drain of that one. Infinite: for ever.
+    absl::Duration taken_wait = absl::Seconds(30);
   };
   struct Dependencies {
     FileSystem* files;  // these outlive the agent
@@ -90,7 +94,8 @@ class Agent {
   //   - OK: drained, or `once` is done, and nothing is left;
   //   - DataLoss: drained, but some files could not be delivered whole: see Left;
   //   - FailedPrecondition, PermissionDenied, InvalidArgument: the collector refused the session
-  //     for a reason that waiting cannot cure; the message is for people.
+  //     for a reason that waiting cannot cure, or did not within taken_wait; the message is for
+  //     people.
   // Its transport is closed, or being closed, by then.
   std::optional<absl::Status> outcome() const;
 

@@ -135,7 +135,8 @@ void DeclareBehaviour(AgentOptionValues* values, Options* options) {
                 .section = "Behaviour",
                 .help = "How long to go on delivering after SIGTERM or after the end of COMMAND; "
                         "what is left then is printed and stays where it is. drain waits without "
-                        "end unless this is given.",
+                        "end unless this is given. For so long and 5s more, run waits for another "
+                        "agent of this node with the same --logdir name to end: then it fails.",
                 .min = "0",
                 .max = "7d"});
   options->Add(&values->open_files_max,

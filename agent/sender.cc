@@ -14,12 +14,17 @@ using ingest::v1::CollectorMessage;
 constexpr uint32_t kProtocolVersion = 1;
 constexpr absl::Duration kRetryWarningEvery = absl::Minutes(5);
 
-// What waiting cannot cure; OK for the others.
+constexpr ingest::v1::RefusalReason kNoRefusal = ingest::v1::REFUSAL_REASON_UNSPECIFIED;
+
+std::string RefusalText(const ingest::v1::Refusal& refusal) {
+  return absl::StrCat("the collector refused the session: ",
+                      refusal.detail().empty() ? ingest::v1::RefusalReason_Name(refusal.reason())
+                                               : refusal.detail());
+}
+
+// What waiting cannot cure, or only the end of another agent; OK for the others.
 absl::Status FinalRefusal(const ingest::v1::Refusal& refusal) {
-  const std::string text =
-      absl::StrCat("the collector refused the session: ",
-                   refusal.detail().empty() ? ingest::v1::RefusalReason_Name(refusal.reason())
-                                            : refusal.detail());
+  const std::string text = RefusalText(refusal);
   switch (refusal.reason()) {
     case ingest::v1::REFUSAL_REASON_PROTOCOL:
     case ingest::v1::REFUSAL_REASON_VERSION:
@@ -89,6 +94,8 @@ void Sender::Step() {
       sent_at_ = now;
       sending_ = false;
       goodbye_sent_ = false;
+      ping_ = 0;
+      refused_ = kNoRefusal;
       SetState(SessionState::kConnecting, "due");
       deps_.transport->Connect(this);
     }
@@ -155,9 +162,10 @@ void Sender::SendNext() {
 }
 
 bool Sender::SendHeartbeatIfDue() {
-  if (deps_.clock->Monotonic() < sent_at_ + heartbeat_) return false;
+  if (ping_ == 0 && deps_.clock->Monotonic() < sent_at_ + heartbeat_) return false;
   AgentMessage message;
   message.mutable_heartbeat()->set_clock_unix_nanos(absl::ToUnixNanos(deps_.clock->Wall()));
+  message.mutable_heartbeat()->set_pong(std::exchange(ping_, 0));
   Send(std::move(message));
   return true;
 }
@@ -232,6 +240,7 @@ void Sender::Dispatch(const CollectorMessage& message) {
     OnSessionRefusal(message.refusal());
     return;
   }
+  if (message.heartbeat().ping() != 0) ping_ = message.heartbeat().ping();
   if (message.has_goodbye()) {
     last_error_ = absl::StrCat("the collector said goodbye: ", message.goodbye().detail());
     Close("goodbye");
@@ -312,6 +321,7 @@ void Sender::OnWelcome(const ingest::v1::Welcome& welcome) {
   heartbeat_ = Wished(welcome.limits().heartbeat_nanos(), options_.heartbeat);
   dead_after_ = Wished(welcome.limits().dead_after_nanos(), options_.dead_after);
   last_error_.clear();
+  taken_since_.reset();
   ++connects_total_;
   proved_ = false;
   SetState(SessionState::kStreaming, "welcome");
@@ -324,15 +334,24 @@ void Sender::OnWelcome(const ingest::v1::Welcome& welcome) {
 
 void Sender::OnSessionRefusal(const ingest::v1::Refusal& refusal) {
   ++refusals_total_;
-  last_error_ =
-      absl::StrCat(ingest::v1::RefusalReason_Name(refusal.reason()), ": ", refusal.detail());
+  refused_ = refusal.reason();
+  last_error_ = RefusalText(refusal);
   absl::Status final_status = FinalRefusal(refusal);
-  if (!final_status.ok()) {
+  if (!final_status.ok() && !WaitsForHolder(refusal.reason())) {
     Finish(std::move(final_status), "refused for good");
     return;
   }
-  deps_.log->Warn("session refused, will be tried again", {{"reason", last_error_}});
   Close("refused");
+}
+
+bool Sender::WaitsForHolder(ingest::v1::RefusalReason reason) {
+  if (reason != ingest::v1::REFUSAL_REASON_LOGDIR_TAKEN &&
+      reason != ingest::v1::REFUSAL_REASON_NODE_TAKEN) {
+    return false;
+  }
+  const absl::Duration now = deps_.clock->Monotonic();
+  if (!taken_since_.has_value()) taken_since_ = now;
+  return now < *taken_since_ + options_.taken_wait;
 }
 
 void Sender::OnClosed(absl::Status status) {
@@ -346,8 +365,13 @@ void Sender::OnClosed(absl::Status status) {
     deps_.on_changed();
     return;
   }
-  const absl::Duration delay = backoff_.Next();
-  connect_at_ = deps_.clock->Monotonic() + delay;
+  const absl::Duration now = deps_.clock->Monotonic();
+  absl::Duration delay = backoff_.Next();
+  // The last try is made when the wait is over, not some backoff later.
+  if (taken_since_.has_value() && now < *taken_since_ + options_.taken_wait) {
+    delay = std::min(delay, *taken_since_ + options_.taken_wait - now);
+  }
+  connect_at_ = now + delay;
   dead_after_ = options_.dead_after;
   heartbeat_ = options_.heartbeat;
   SetState(SessionState::kWaiting, last_error_);
@@ -359,12 +383,15 @@ void Sender::LogRetry(absl::Duration delay) {
   constexpr absl::string_view kMessage = "not connected to the collector, will try again";
   const absl::Duration now = deps_.clock->Monotonic();
   const absl::Duration in = absl::Trunc(delay, absl::Milliseconds(1));
-  // One line when it begins and one now and then: /readyz and metrics show it all the time.
-  if (backoff_.tries() > 1 && now < next_retry_warning_) {
+  // One line when it begins, one when the collector gives another reason, and one now and then:
+  // /readyz and metrics show it all the time.
+  const bool news = backoff_.tries() <= 1 || (refused_ != warned_of_ && refused_ != kNoRefusal);
+  if (!news && now < next_retry_warning_) {
     deps_.log->Debug(kMessage, {{"error", last_error_}, {"in", in}, {"tries", backoff_.tries()}});
     return;
   }
   next_retry_warning_ = now + kRetryWarningEvery;
+  warned_of_ = refused_;
   deps_.log->Warn(kMessage, {{"error", last_error_}, {"in", in}, {"tries", backoff_.tries()}});
 }
 

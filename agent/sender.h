@@ -31,6 +31,7 @@ class Sender : public TransportEvents {
     // Until Welcome tells the collector's own wishes.
     absl::Duration heartbeat = absl::Seconds(5);
     absl::Duration dead_after = absl::Seconds(20);
+    absl::Duration taken_wait;  // see Agent::Options
     Backoff::Options backoff;
   };
   struct Dependencies {
@@ -79,6 +80,8 @@ class Sender : public TransportEvents {
   absl::Status DrainOutcome() const;
   void FinishDrain();
   void LogRetry(absl::Duration delay);
+  // Whether it is too early to give up though another live agent has the name.
+  bool WaitsForHolder(ingest::v1::RefusalReason reason);
   bool connected() const {
     return state_ == SessionState::kGreeting || state_ == SessionState::kStreaming;
   }
@@ -91,10 +94,15 @@ class Sender : public TransportEvents {
   Backoff backoff_;
   absl::Duration connect_at_;  // while kWaiting
   absl::Duration next_retry_warning_;
+  ingest::v1::RefusalReason refused_ = ingest::v1::REFUSAL_REASON_UNSPECIFIED;  // by the last try
+  ingest::v1::RefusalReason warned_of_ = ingest::v1::REFUSAL_REASON_UNSPECIFIED;
+  // Since when each try found another live agent in this one's place.
+  std::optional<absl::Duration> taken_since_;
 
   // Of the present connection.
   bool sending_ = false;  // Send was called, OnSent has not come
   bool goodbye_sent_ = false;
+  uint64_t ping_ = 0;  // of the collector, to be answered; 0 for none
   absl::Duration heartbeat_;
   absl::Duration dead_after_;
   absl::Duration sent_at_;

@@ -14,6 +14,8 @@ namespace tributary::agent {
 namespace {
 
 constexpr size_t kLeftShown = 20;
+// Added to the own drain timeout, which the predecessor is likely to have too.
+constexpr absl::Duration kTakenGrace = absl::Seconds(5);
 constexpr absl::Duration kSnapshotEvery = absl::Seconds(1);
 constexpr absl::Duration kSnapshotEveryOnce = absl::Milliseconds(200);
 
@@ -122,6 +124,7 @@ void RunCommand::StartThread(const NodeFacts& node) {
   options.once = once_;
   options.open_files_max = static_cast<int>(config_.values.open_files_max);
   options.chunk_bytes_max = config_.values.chunk_bytes_max;
+  options.taken_wait = TakenWait();
   options.hello.set_protocol_version(1);
   options.hello.set_agent_version(world_.version);
   *options.hello.mutable_node() = ToProto(node, config_);
@@ -154,6 +157,13 @@ void RunCommand::StartThread(const NodeFacts& node) {
           .on_outcome = [this] { world_.signals->Wake(); }},
       once_ ? kSnapshotEveryOnce : kSnapshotEvery);
   if (once_) line_.emplace(world_.err, world_.err_is_terminal, world_.clock);
+}
+
+// A second agent in this one's place ends it, but not before a predecessor has had the time to
+// drain. A command's end is waited for anyway, so delivery may still find its turn.
+absl::Duration RunCommand::TakenWait() const {
+  if (child_ != nullptr) return absl::InfiniteDuration();
+  return once_ ? config_.values.connect_timeout : config_.values.drain_timeout + kTakenGrace;
 }
 
 absl::Duration RunCommand::NextLook() const {

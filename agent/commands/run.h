@@ -42,6 +42,8 @@ class RunCommand {
   void PrintLeft();
   // What the main thread has to look at next, and when.
   absl::Duration NextLook() const;
+  // How long another live agent in this one's place is waited for.
+  absl::Duration TakenWait() const;
 
   const AgentConfig& config_;
   const World& world_;

@@ -24,7 +24,7 @@ struct SessionLimits {
   uint32_t streams_max = 200'000;
   uint32_t path_bytes_max = 4'096;
   uint64_t asset_bytes_max = 256u << 20;
-  // Below ping_wait: a live agent is always heard within that.
+  // Below three quarters of ping_wait: an agent that knows no pings is heard in the last of that.
   absl::Duration heartbeat = absl::Seconds(3);
   absl::Duration dead_after = absl::Seconds(20);
 

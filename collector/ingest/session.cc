@@ -1,5 +1,6 @@
 #include "collector/ingest/session.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -143,7 +144,6 @@ void Session::Accept(const std::string& node) {
 
 void Session::OnMessage(AgentMessage message) {
   if (state_ == SessionState::kEnded) return;
-  ++messages_heard_;
   heard_at_ = context_->clock->Monotonic();
   if (message.has_goodbye()) {
     End(absl::StrCat("goodbye of the agent: ",
@@ -224,12 +224,20 @@ void Session::OnLiveMessage(AgentMessage message) {
 
 void Session::OnHeartbeat(const ingest::v1::Heartbeat& heartbeat) {
   clock_offset_ = absl::FromUnixNanos(heartbeat.clock_unix_nanos()) - context_->clock->Wall();
+  // A number that was never asked with proves nothing.
+  if (heartbeat.pong() <= pings_) pong_ = std::max(pong_, heartbeat.pong());
 }
 
-void Session::Ping() {
+void Session::SendHeartbeat(uint64_t ping) {
   CollectorMessage message;
   message.mutable_heartbeat()->set_clock_unix_nanos(absl::ToUnixNanos(context_->clock->Wall()));
+  message.mutable_heartbeat()->set_ping(ping);
   Send(std::move(message));
+}
+
+uint64_t Session::Ping() {
+  SendHeartbeat(++pings_);
+  return pings_;
 }
 
 void Session::Tick() {
@@ -244,7 +252,7 @@ void Session::Tick() {
     End("the agent does not read");
     return;
   }
-  if (now - sent_at_ >= context_->limits.heartbeat) Ping();
+  if (now - sent_at_ >= context_->limits.heartbeat) SendHeartbeat(0);
 }
 
 void Session::GiveCredit(uint64_t bytes) {

@@ -99,8 +99,8 @@ class Session {
   // is left.
   bool Flush();
   void GiveCredit(uint64_t bytes);
-  // Asks for a sign of life; any later message is one.
-  void Ping();
+  // Asks for a sign of life. Returns the number that the answer will have: see pong().
+  uint64_t Ping();
   // Heartbeat if due; ends a session that is silent for too long.
   void Tick();
 
@@ -110,7 +110,10 @@ class Session {
   const ingest::v1::Hello& hello() const { return hello_; }
   const std::string& node() const { return node_; }  // after Accept
   std::string address() const { return peer_->address(); }
-  uint64_t messages_heard() const { return messages_heard_; }
+  // Number of the last ping that was answered; 0 for none.
+  uint64_t pong() const { return pong_; }
+  // When the last message came. No proof of life: a dead agent's last words may come late.
+  absl::Duration heard_at() const { return heard_at_; }
   absl::Duration clock_offset() const { return clock_offset_; }
   absl::Time last_bytes() const { return last_bytes_; }
   size_t open_streams() const { return open_.size(); }
@@ -148,6 +151,7 @@ class Session {
   void OnHello(ingest::v1::Hello hello);
   void OnLiveMessage(ingest::v1::AgentMessage message);
   void OnHeartbeat(const ingest::v1::Heartbeat& heartbeat);
+  void SendHeartbeat(uint64_t ping);
 
   void OnOpenBatch(ingest::v1::OpenBatch batch);
   std::optional<MessageRefusal> CheckPlace(const ingest::v1::Open& open, size_t opens_before);
@@ -188,7 +192,8 @@ class Session {
   bool batch_under_way_ = false;
   uint64_t slices_in_flight_ = 0;
 
-  uint64_t messages_heard_ = 0;
+  uint64_t pings_ = 0;
+  uint64_t pong_ = 0;
   absl::Duration heard_at_;
   absl::Duration sent_at_;
   absl::Duration clock_offset_;

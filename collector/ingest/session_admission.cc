@@ -31,6 +31,13 @@ const ingest::v1::Logdir* CommonLogdir(const ingest::v1::Hello& held,
   return nullptr;
 }
 
+// Whether a session that was pinged at `at` and did not answer by now lives all the same: an agent
+// that knows no pings, or whose answer waits behind a long chunk on a slow link. What was on its
+// way when its agent died has come long before.
+bool StillTalks(const Session& session, absl::Duration at, absl::Duration ping_wait) {
+  return session.heard_at() > at + ping_wait / 4;
+}
+
 }  // namespace
 
 void SessionTable::OnHello(Session* session) {
@@ -71,16 +78,19 @@ SessionTable::Verdict SessionTable::PingHolders(Session* session, Candidate* can
   for (const auto& [id, other] : sessions_) {
     if (other.get() == session || other->state() != SessionState::kLive) continue;
     if (!conflicts(*other)) continue;
-    const auto [it, is_new] =
-        candidate->pings.emplace(id, Candidate::Ping{now, other->messages_heard()});
+    const auto [it, is_new] = candidate->pings.emplace(id, Candidate::Ping{now, 0});
     if (is_new) {
-      other->Ping();
+      it->second.number = other->Ping();
       deps_.session->PostAfter(ping_wait, [this, waiting = session->id()] { Evaluate(waiting); });
       verdict = Verdict::kWaiting;
-    } else if (other->messages_heard() > it->second.heard) {
+    } else if (other->pong() >= it->second.number) {
       *holder = other.get();
       return Verdict::kAlive;
     } else if (now - it->second.at >= ping_wait) {
+      if (StillTalks(*other, it->second.at, ping_wait)) {
+        *holder = other.get();
+        return Verdict::kAlive;
+      }
       silent.push_back(other.get());
     } else {
       verdict = Verdict::kWaiting;

@@ -4,7 +4,8 @@
 // Coming in (see design of names): an agent that came back replaces its own older session. A live
 // session of another machine with the same node name makes the newer one the next `<node>~2`; one
 // that follows the same logdir name of the node refuses it. Whether the older one lives is found
-// out by a ping: silent for `ping_wait`, it is ended and the newer one takes over.
+// out by a ping: unanswered for `ping_wait`, it is ended and the newer one takes over. What a
+// killed agent had sent before does not count as an answer.
 //
 // Not thread-safe: on the session queue.
 #ifndef TRIBUTARY_COLLECTOR_INGEST_SESSION_TABLE_H_
@@ -94,7 +95,7 @@ class SessionTable : public SessionHost {
   struct Candidate {
     struct Ping {
       absl::Duration at;
-      uint64_t heard;  // messages of the pinged session at that time
+      uint64_t number;  // of the pinged session
     };
     std::map<SessionId, Ping> pings;
     std::string node;              // the registry's answer; empty before it

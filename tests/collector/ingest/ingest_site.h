@@ -156,6 +156,17 @@ class ScriptedAgent {
     message.mutable_heartbeat()->set_clock_unix_nanos(absl::ToUnixNanos(site_->clock.Wall()));
     Say(std::move(message));
   }
+  // Answers what it was asked last.
+  void Pong() {
+    Message message;
+    message.mutable_heartbeat()->set_clock_unix_nanos(absl::ToUnixNanos(site_->clock.Wall()));
+    for (const auto& heard : peer_->messages) {
+      if (heard.heartbeat().ping() != 0) {
+        message.mutable_heartbeat()->set_pong(heard.heartbeat().ping());
+      }
+    }
+    Say(std::move(message));
+  }
   static ingest::v1::Open OpenOf(uint32_t number, const std::string& path) {
     ingest::v1::Open open;
     open.set_stream(number);

@@ -43,7 +43,7 @@ TEST_F(SessionTableTest, AnotherMachineOfTheNameThatAnswersMakesTheSecondOne) {
   second.SayHello();
   EXPECT_EQ(NodeOf(second), "");  // waits for the first one's sign of life
   EXPECT_NE(first.Last(&CollectorMessage::has_heartbeat), nullptr);
-  first.Beat();
+  first.Pong();
   EXPECT_EQ(NodeOf(second), "node07~2");
   EXPECT_FALSE(first.ended());
   site_.Pass(absl::Seconds(1));
@@ -73,7 +73,7 @@ TEST_F(SessionTableTest, AClonedImageIsToldToTakeAName) {
   ScriptedAgent clone(&site_);
   SetMachine(&clone, first.hello()->node().machine_id(), "another boot");
   clone.SayHello();
-  first.Beat();
+  first.Pong();
   EXPECT_EQ(clone.Refused(), ingest::v1::REFUSAL_REASON_NODE_TAKEN);
   EXPECT_THAT(clone.RefusalDetail(), HasSubstr("--node"));
 }
@@ -90,7 +90,7 @@ TEST_F(SessionTableTest, Fault43_TwoNewMachinesOfOneNameAtOnceAreToldApart) {
   // Whoever was first is in; the other waits for its sign of life.
   EXPECT_EQ(NodeOf(first), "node07");
   EXPECT_EQ(NodeOf(second), "");
-  first.Beat();
+  first.Pong();
   EXPECT_EQ(NodeOf(second), "node07~2");
 }
 
@@ -115,7 +115,7 @@ TEST_F(SessionTableTest, ALogdirNameThatALiveAgentHasIsRefusedNamingItsDirectory
   second.hello()->mutable_logdirs(0)->set_path("/other");
   second.SayHello();
   EXPECT_EQ(second.Refused(), ingest::v1::REFUSAL_REASON_UNSPECIFIED);
-  first.Beat();
+  first.Pong();
   ASSERT_EQ(second.Refused(), ingest::v1::REFUSAL_REASON_LOGDIR_TAKEN);
   EXPECT_THAT(second.RefusalDetail(), HasSubstr("/logs"));
   EXPECT_THAT(second.RefusalDetail(), HasSubstr("4711"));
@@ -124,6 +124,62 @@ TEST_F(SessionTableTest, ALogdirNameThatALiveAgentHasIsRefusedNamingItsDirectory
   EXPECT_FALSE(first.ended());
   site_.Pass(absl::Seconds(1));
   EXPECT_EQ(site_.board.Get()->conflicts.size(), 1u);
+}
+
+// kill -9 and an instant restart: the connection's last bytes are read after the newer one's hello.
+TEST_F(SessionTableTest, Fault1_WhatAKilledAgentHadSentIsNoSignOfLife) {
+  ScriptedAgent killed(&site_);
+  killed.Welcomed()->Open(1, "a.tfevents");
+  ScriptedAgent restarted(&site_);
+  restarted.SayHello();
+  killed.Send(1, 0, "abcd");
+  killed.Beat();
+  EXPECT_EQ(restarted.Refused(), ingest::v1::REFUSAL_REASON_UNSPECIFIED);
+  EXPECT_EQ(NodeOf(restarted), "");
+  killed.Drop();
+  EXPECT_EQ(NodeOf(restarted), "node07");
+  EXPECT_EQ(restarted.Open(1, "a.tfevents").offset(), 4u);
+}
+
+// The same, and the old connection's end is never told: a half-open connection.
+TEST_F(SessionTableTest, Fault14_LastWordsOfADeadAgentDoNotKeepItsLogdir) {
+  ScriptedAgent dead(&site_);
+  dead.Welcomed();
+  ScriptedAgent restarted(&site_);
+  restarted.SayHello();
+  site_.Pass(absl::Seconds(1));
+  dead.Beat();
+  site_.Pass(absl::Seconds(3));
+  EXPECT_EQ(NodeOf(restarted), "");
+  site_.Pass(absl::Seconds(2));
+  EXPECT_EQ(NodeOf(restarted), "node07");
+  EXPECT_TRUE(dead.ended());
+}
+
+TEST_F(SessionTableTest, Fault47_AnOlderAgentThatKnowsNoPingsKeepsItsLogdirAsLongAsItTalks) {
+  ScriptedAgent old(&site_);
+  old.Welcomed();
+  ScriptedAgent second(&site_);
+  second.SayHello();
+  for (int second_of_time = 0; second_of_time < 6; ++second_of_time) {
+    site_.Pass(absl::Seconds(1));
+    if (second_of_time == 2) old.Beat();
+  }
+  EXPECT_EQ(second.Refused(), ingest::v1::REFUSAL_REASON_LOGDIR_TAKEN);
+  EXPECT_FALSE(old.ended());
+}
+
+TEST_F(SessionTableTest, Malicious_APongThatWasNeverAskedForProvesNothing) {
+  ScriptedAgent first(&site_);
+  first.Welcomed();
+  ScriptedAgent::Message early;
+  early.mutable_heartbeat()->set_pong(1000);
+  first.Say(early);
+  ScriptedAgent second(&site_);
+  second.SayHello();
+  EXPECT_EQ(second.Refused(), ingest::v1::REFUSAL_REASON_UNSPECIFIED);
+  first.Pong();
+  EXPECT_EQ(second.Refused(), ingest::v1::REFUSAL_REASON_LOGDIR_TAKEN);
 }
 
 TEST_F(SessionTableTest, ASilentAgentLosesItsLogdirAfterFiveSeconds) {
@@ -151,7 +207,7 @@ TEST_F(SessionTableTest, ACandidateThatLeavesIsForgotten) {
   ScriptedAgent second(&site_);
   second.SayHello();
   second.Drop();
-  first.Beat();
+  first.Pong();
   site_.Pass(absl::Seconds(6));
   EXPECT_EQ(second.Count(&CollectorMessage::has_welcome), 0u);
 }
