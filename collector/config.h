@@ -22,6 +22,14 @@ struct LocalLogdir {
   friend bool operator==(const LocalLogdir&, const LocalLogdir&) = default;
 };
 
+// Only as TensorBoard's data server: data_server.h.
+struct DataServerConfig {
+  // Most points of one series in an answer by plugin name, whatever is asked for; 0: none.
+  std::map<std::string, uint64_t> points_max;
+  // What is written after the start is not read.
+  bool read_once = false;
+};
+
 struct CollectorConfig {
   enum class Command { kServe, kInspect, kReferenceConfig, kHelp, kVersion };
   Command command = Command::kServe;
@@ -50,6 +58,9 @@ struct CollectorConfig {
   int shards = 0;        // 0: by the number of cores
   int http_threads = 0;  // 0: by the number of cores
   LogLevel log_level = LogLevel::kInfo;
+
+  // Set: a data server behind another front end, without a page of its own.
+  std::optional<DataServerConfig> data_server;
 
   // One line each: flags of TensorBoard that were given and have no effect here.
   std::vector<std::string> notes;

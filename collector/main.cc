@@ -1,8 +1,11 @@
 // tributary-collector: flags, the real world, signals.
+#include <poll.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <iostream>
 #include <optional>
@@ -11,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "collector/config.h"
+#include "collector/data_server.h"
 #include "collector/inspect.h"
 #include "collector/server.h"
 #include "common/atomic_file.h"
@@ -78,27 +82,38 @@ void PrintWelcome(const Server& server, const CollectorConfig& config) {
 // The number that ends the process in order, or a fault of the store.
 std::atomic<bool> store_failed{false};
 
+// The real clock, files and randomness, with a log of the level.
+struct World {
+  explicit World(LogLevel level) {
+    StderrLoggerOptions log_options;
+    log_options.level = level;
+    log = MakeStderrLogger(log_options, RealClock());
+    metrics.AddProcessMetrics(CollectorVersion(), RealClock()->Wall());
+  }
+  Server::Dependencies Dependencies() {
+    Server::Dependencies dependencies;
+    dependencies.clock = RealClock();
+    dependencies.files = RealFileSystem();
+    dependencies.log = log.get();
+    dependencies.metrics = &metrics;
+    dependencies.random = &random;
+    dependencies.on_fatal = [] {
+      store_failed = true;
+      kill(getpid(), SIGTERM);
+    };
+    return dependencies;
+  }
+
+  std::unique_ptr<Logger> log;
+  MetricsRegistry metrics;
+  SystemRandom random;
+};
+
 int Serve(CollectorConfig config, const sigset_t& ending_signals) {
-  StderrLoggerOptions log_options;
-  log_options.level = config.log_level;
-  const std::unique_ptr<Logger> log = MakeStderrLogger(log_options, RealClock());
+  World world(config.log_level);
   for (const std::string& note : config.notes) std::cerr << note << "\n";
   if (config.webfiles.empty()) config.webfiles = FindWebfiles();
-
-  MetricsRegistry metrics;
-  metrics.AddProcessMetrics(CollectorVersion(), RealClock()->Wall());
-  SystemRandom random;
-  Server::Dependencies dependencies;
-  dependencies.clock = RealClock();
-  dependencies.files = RealFileSystem();
-  dependencies.log = log.get();
-  dependencies.metrics = &metrics;
-  dependencies.random = &random;
-  dependencies.on_fatal = [] {
-    store_failed = true;
-    kill(getpid(), SIGTERM);
-  };
-  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(config, dependencies);
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(config, world.Dependencies());
   if (!server.ok()) {
     std::cerr << "tributary-collector: " << server.status().message() << "\n";
     return kExitFailed;
@@ -109,9 +124,69 @@ int Serve(CollectorConfig config, const sigset_t& ending_signals) {
   sigwait(&ending_signals, &signal_number);
   // A second one ends it at once.
   sigprocmask(SIG_UNBLOCK, &ending_signals, nullptr);
-  log->Info("ending", {{"signal", signal_number}});
+  world.log->Info("ending", {{"signal", signal_number}});
   (*server)->Stop();
   return store_failed ? kExitFailed : kExitGood;
+}
+
+// Tells why the data server cannot start: TensorBoard shows what is in the error file.
+int FailToStart(const DataServerOptions& options, absl::string_view reason, int exit_code) {
+  const std::string text = absl::StrCat(reason, "\n");
+  const bool told = !options.error_file.empty() &&
+                    WriteFileAtomically(RealFileSystem(), options.error_file, text).ok();
+  if (!told) std::cerr << "tributary-collector: " << text;
+  return exit_code;
+}
+
+// Until standard input ends, whatever comes from it, or a signal asks to end.
+void AwaitEndOfInput(const sigset_t& ending_signals) {
+  const int signals = signalfd(-1, &ending_signals, SFD_CLOEXEC);
+  pollfd waits[] = {{STDIN_FILENO, POLLIN, 0}, {signals, POLLIN, 0}};
+  for (;;) {
+    if (poll(waits, 2, -1) < 0) continue;
+    if (waits[1].revents != 0) break;
+    if (waits[0].revents == 0) continue;
+    char ignored[4096];
+    const ssize_t bytes = read(STDIN_FILENO, ignored, sizeof(ignored));
+    if (bytes == 0 || (bytes < 0 && errno != EINTR && errno != EAGAIN)) break;
+  }
+  close(signals);
+}
+
+int ServeAsDataServer(const std::vector<std::string>& arguments, const sigset_t& ending_signals) {
+  const absl::StatusOr<DataServerOptions> options =
+      ParseDataServerFlags(arguments, CollectorVersion());
+  if (!options.ok()) {
+    std::cerr << "tributary-collector: " << options.status().message()
+              << "\n(--die-after-stdin and --help tell the flags of the data server)\n";
+    return kDataServerUsage;
+  }
+  if (options->command != DataServerOptions::Command::kServe) {
+    std::cout << options->text;
+    return kExitGood;
+  }
+  const absl::Status logdir = CheckDataServerLogdir(options->logdir);
+  if (!logdir.ok()) return FailToStart(*options, logdir.message(), kDataServerBadLogdir);
+  World world(options->config.log_level);
+  absl::StatusOr<std::unique_ptr<Server>> server =
+      Server::Start(options->config, world.Dependencies());
+  if (!server.ok()) {
+    return FailToStart(*options, server.status().message(), kDataServerCannotListen);
+  }
+  if (options->port_file.empty()) {
+    std::cerr << "listening on " << options->config.host << ":" << (*server)->port() << "\n";
+  } else {
+    const absl::Status written = WriteFileAtomically(RealFileSystem(), options->port_file,
+                                                     absl::StrCat((*server)->port(), "\n"));
+    if (!written.ok()) {
+      std::cerr << "tributary-collector: --port-file " << options->port_file << ": "
+                << written.message() << "\n";
+      return kDataServerFailed;
+    }
+  }
+  AwaitEndOfInput(ending_signals);
+  (*server)->Stop();
+  return kExitGood;
 }
 
 int Main(const std::vector<std::string>& arguments) {
@@ -122,6 +197,8 @@ int Main(const std::vector<std::string>& arguments) {
   sigaddset(&ending_signals, SIGINT);
   sigprocmask(SIG_BLOCK, &ending_signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+
+  if (IsDataServerCall(arguments)) return ServeAsDataServer(arguments, ending_signals);
 
   OptionSources sources;
   sources.arguments = arguments;

@@ -188,7 +188,8 @@ void Server::Parts::MakeIngest() {
 }
 
 void Server::Parts::StartLocal() {
-  notifier = MakeInotifyNotifier();
+  const bool once = config.data_server.has_value() && config.data_server->read_once;
+  if (!once) notifier = MakeInotifyNotifier();
   follow_queue = std::make_unique<ThreadTaskQueue>("follow", deps.clock);
   std::vector<TaskQueue*> loaders;
   for (int i = 0; i < ThreadsOrCores(0); ++i) {
@@ -196,6 +197,7 @@ void Server::Parts::StartLocal() {
     loaders.push_back(load_queues.back().get());
   }
   LocalSource::Options options;
+  options.read_once = once;
   for (const LocalLogdir& logdir : config.logdirs) {
     options.logdirs.push_back({logdir.name, logdir.path});
   }
@@ -263,7 +265,7 @@ void Server::Parts::StartHttp() {
   dependencies.health.ready = [this] { return Ready(); };
   dependencies.health.metrics = [this] { return deps.metrics->Text(); };
   api = std::make_unique<serve::HttpApi>(options, dependencies);
-  if (!api->webfiles_status().ok()) {
+  if (!api->webfiles_status().ok() && !config.data_server.has_value()) {
     deps.log->Warn("TensorBoard's page is not served; everything else is",
                    {{"webfiles", config.webfiles}, {"reason", api->webfiles_status()}});
   }
@@ -276,6 +278,7 @@ void Server::Parts::StartHttp() {
 absl::Status Server::Parts::StartGrpc() {
   serve::DataProvider::Options options;
   options.data_location = DataLocation();
+  if (config.data_server.has_value()) options.points_max = config.data_server->points_max;
   provider = std::make_unique<serve::DataProvider>(options, index.get(), deps.metrics);
   serve::GrpcDataProvider::Options grpc_options;
   grpc_options.threads = std::max(2, ThreadsOrCores(config.http_threads));

@@ -67,6 +67,7 @@ LocalSource::State LocalSource::state() const {
 }
 
 void LocalSource::Step() {
+  if (listed_ && options_.read_once) return;
   for (TailedFileId id : tailer_->Poll()) Changed(id);
   if (!listed_) {
     listed_ = true;
@@ -78,7 +79,7 @@ void LocalSource::Step() {
   }
   NoteListings();
   Dispatch();
-  ScheduleStep();
+  if (!options_.read_once) ScheduleStep();
   PublishState();
 }
 

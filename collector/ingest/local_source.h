@@ -40,6 +40,8 @@ class LocalSource {
     uint64_t slice_bytes = 8u << 20;
     // How long zeros may wait to be filled, after the file last grew.
     absl::Duration zeros_wait = absl::Seconds(5);
+    // Only what exists at the start is read, to where it then ends.
+    bool read_once = false;
     // Runs vanish with their files.
     bool follow_deletes = false;
   };

@@ -91,6 +91,23 @@ TEST_F(LocalSourceTest, AnEmptyLogdirIsLoaded) {
   EXPECT_THAT(source_->state().problems, IsEmpty());
 }
 
+TEST_F(LocalSourceTest, ReadOnceReadsWhatIsThereAndNoMore) {
+  files_.WriteFile(Path("a"), Steps({1, 2}).Build());
+  LocalSource::Options options;
+  options.logdirs = {{"", "/logs"}};
+  options.read_once = true;
+  Start(options);
+  Settle();
+  EXPECT_TRUE(source_->state().loaded);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1, 2));
+  files_.WriteFile(Path("a"), Steps({1, 2, 3}).Build());
+  files_.WriteFile(Path("b"), Steps({4}).Build());
+  source_->Wake();
+  Wait(60);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1, 2));
+  EXPECT_THAT(RunNames(), ElementsAre("a"));
+}
+
 TEST_F(LocalSourceTest, NotLoadedBeforeAllThatExistedWasRead) {
   files_.WriteFile(Path("a"), Steps({1, 2}).Build());
   files_.WriteFile(Path("b"), Steps({3}).Build());
