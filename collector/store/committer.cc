@@ -32,8 +32,8 @@ std::vector<Committer::Work> Committer::Latest(std::vector<CommitNote> notes) {
 absl::StatusOr<std::vector<DurableAdvance>> Committer::Run(std::vector<CommitNote> notes) {
   deps_.space->Refresh();
   std::vector<Work> work = Latest(std::move(notes));
-  SyncFiles(&work);
-  SyncNames(&work);
+  // A sync of the whole file system makes names durable too.
+  if (SyncFiles(&work) == Synced::kEach) SyncNames(&work);
 
   // From here on the bytes below the noted offsets are on the disk, and so are their names.
   RegistryTransaction transaction;
@@ -66,19 +66,23 @@ absl::StatusOr<std::vector<DurableAdvance>> Committer::Run(std::vector<CommitNot
   return advances;
 }
 
-void Committer::SyncFiles(std::vector<Work>* work) {
-  if (work->empty()) return;
+Committer::Synced Committer::SyncFiles(std::vector<Work>* work) {
+  if (work->empty()) return Synced::kEach;
   const bool single = work->size() == 1 && work->front().note.file != nullptr;
   if (!sync_each_ && !single) {
-    if (deps_.files->SyncFileSystem(data_dir_).ok()) return;
+    // Every name was made before its bytes were noted. Before Linux 5.17 a journal that could not
+    // be written is not reported here, but it fails the sync in the registry's transaction, which
+    // is on the same file system.
+    if (deps_.files->SyncFileSystem(data_dir_).ok()) return Synced::kFileSystem;
     // Nobody says whose bytes it was: those that were noted, or those written since.
     for (Work& item : *work) item.failed = true;
     deps_.on_sync_failed();
-    return;
+    return Synced::kFileSystem;
   }
   for (Work& item : *work) {
     if (!item.failed) item.failed = !SyncOne(item).ok();
   }
+  return Synced::kEach;
 }
 
 absl::Status Committer::SyncOne(const Work& work) {

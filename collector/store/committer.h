@@ -48,7 +48,9 @@ class Committer {
 
   // The latest note of each stream, in the order of their ids, without void ones.
   static std::vector<Work> Latest(std::vector<CommitNote> notes);
-  void SyncFiles(std::vector<Work>* work);
+  // What was synced: each file's bytes, or everything there is.
+  enum class Synced { kEach, kFileSystem };
+  Synced SyncFiles(std::vector<Work>* work);
   absl::Status SyncOne(const Work& work);
   void SyncNames(std::vector<Work>* work);
   DurableAdvance Seal(Work* work);

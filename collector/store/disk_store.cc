@@ -193,6 +193,7 @@ absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>> DiskStore::OpenStream
   struct New {
     StreamId id;
     StreamRow row;
+    MarkRow mark;
   };
   std::vector<New> made;
   std::map<StreamIdentity, size_t> made_places;
@@ -210,7 +211,8 @@ absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>> DiskStore::OpenStream
                   .mirror_path = paths_.Choose(request.run, BaseName(request.identity.path))};
     transaction.expect.push_back({StreamKey(stream.id), std::nullopt});
     transaction.puts.push_back(MakeEntry(stream.id, stream.row));
-    transaction.puts.push_back(MakeEntry(stream.id, MarkOfUnknown(stream.id)));
+    stream.mark = MarkOfUnknown(stream.id);
+    transaction.puts.push_back(MakeEntry(stream.id, stream.mark));
     made.push_back(std::move(stream));
   }
   if (!made.empty()) {
@@ -222,7 +224,7 @@ absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>> DiskStore::OpenStream
     next_stream_ += made.size();
     std::vector<std::shared_ptr<MirrorFile>> streams;
     for (New& stream : made) {
-      streams.push_back(MakeStream(stream.id, std::move(stream.row), MarkOfUnknown(stream.id)));
+      streams.push_back(MakeStream(stream.id, std::move(stream.row), stream.mark));
     }
     RETURN_IF_ERROR(Adopt(streams));
   }
