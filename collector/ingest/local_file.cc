@@ -17,6 +17,7 @@ void LocalFile::StartOver() {
   offset_ = 0;
   head_bytes_ = 0;
   tail_bytes_ = 0;
+  zeros_at_end_ = false;
 }
 
 absl::StatusOr<bool> LocalFile::Equal(ReadableFile* file, uint64_t offset,
@@ -35,7 +36,7 @@ absl::StatusOr<LocalFile::Identity> LocalFile::Check(ReadableFile* file,
   if (!head_equal) return Identity::kOther;
   if (size_bytes < offset_) return Identity::kShorter;
   // Zeros may have been filled since: what is before them was compared when it was read.
-  if (index_->at_zeros()) return Identity::kSame;
+  if (zeros_at_end_) return Identity::kSame;
   const absl::string_view tail(tail_.data(), tail_bytes_);
   ASSIGN_OR_RETURN(const bool tail_equal, Equal(file, offset_ - tail_bytes_, tail));
   return tail_equal ? Identity::kSame : Identity::kOther;
@@ -66,7 +67,7 @@ LocalFile::Result LocalFile::Load(uint64_t bytes_max, bool give_up_zeros, absl::
     result.replaced = identity == Identity::kOther;
     if (result.replaced) {
       StartOver();
-    } else if (index_->at_zeros() && index_->Rewind()) {
+    } else if (zeros_at_end_ && index_->Rewind()) {
       // Read again what was zero; the last bytes before it are not remembered.
       offset_ = index_->boundary_offset();
       tail_bytes_ = 0;
@@ -84,7 +85,9 @@ LocalFile::Result LocalFile::Load(uint64_t bytes_max, bool give_up_zeros, absl::
   };
   result.status = load();
   if (give_up_zeros && index_->at_zeros() && !result.more) index_->TakeZerosAsDamage();
-  result.at_zeros = index_->at_zeros();
+  // Before the end of the file zeros mean nothing: a legal payload may have any number of them.
+  result.at_zeros = index_->at_zeros() && !result.more;
+  if (result.status.ok()) zeros_at_end_ = result.at_zeros;
   result.read_to = offset_;
   return result;
 }

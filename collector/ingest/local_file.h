@@ -66,6 +66,8 @@ class LocalFile {
   std::array<char, kCheckBytes> tail_{};
   size_t head_bytes_ = 0;
   size_t tail_bytes_ = 0;
+  // Zeros stood at the end when it was last reached: they are read again, since they may be filled.
+  bool zeros_at_end_ = false;
 };
 
 }  // namespace tributary

@@ -213,10 +213,13 @@ void LocalSource::Loaded(TailedFileId id, size_t loader, const LocalFile::Result
     dependencies_.log->Info("file was replaced, reading it again",
                             {{"file", file->local == nullptr ? "" : file->local->path()}});
   }
-  if (!file->at_zeros && result.at_zeros) {
-    file->zeros_since = dependencies_.clock->Monotonic();
+  // On the way to the end nothing is known about what stands there.
+  if (!result.more) {
+    if (!file->at_zeros && result.at_zeros) {
+      file->zeros_since = dependencies_.clock->Monotonic();
+    }
+    file->at_zeros = result.at_zeros;
   }
-  file->at_zeros = result.at_zeros;
   if (!result.status.ok()) {
     NoteProblem(id, std::string(result.status.message()));
     const absl::Duration delay =

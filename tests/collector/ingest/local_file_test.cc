@@ -170,6 +170,37 @@ TEST_F(LocalFileTest, Zeros_FilledInTimeAreNoDamage) {
   EXPECT_THAT(index_file_->damage(), IsEmpty());
 }
 
+TEST_F(LocalFileTest, Zeros_InAPayloadLongerThanOneCallReadsAreNoReasonToReadItAgain) {
+  EventFileBuilder builder;
+  builder.FileVersion().Text("t", Step(1), std::string(5'000, '\0')).Scalar("loss", Step(2), 1);
+  files_.WriteFile(kPath, builder.Build());
+  uint64_t before = 0;
+  for (LocalFile::Result result = Load(1'000); result.more; result = Load(1'000)) {
+    ASSERT_GT(result.read_to, before);
+    before = result.read_to;
+    EXPECT_FALSE(result.at_zeros);
+  }
+  EXPECT_THAT(StepsOf(), ElementsAre(2));
+  EXPECT_THAT(index_file_->damage(), IsEmpty());
+}
+
+TEST_F(LocalFileTest, Zeros_AtTheEndAreReadAgainFromTheirRecordOn) {
+  EventFileBuilder builder;
+  builder.FileVersion().Text("t", Step(1), std::string(5'000, 'x')).Scalar("loss", Step(2), 1);
+  const uint64_t begin = builder.record_offsets()[1] + 100;
+  const std::string whole = builder.Build();
+  files_.WriteFile(kPath, whole.substr(0, begin) + std::string(whole.size() - begin, '\0'));
+  LocalFile::Result result = Load(1'000);
+  while (result.more) result = Load(1'000);
+  EXPECT_TRUE(result.at_zeros);
+  files_.WriteFile(kPath, whole);
+  result = Load(1'000);
+  while (result.more) result = Load(1'000);
+  EXPECT_FALSE(result.at_zeros);
+  EXPECT_THAT(StepsOf(), ElementsAre(2));
+  EXPECT_THAT(index_file_->damage(), IsEmpty());
+}
+
 TEST_F(LocalFileTest, Zeros_GivenUpAreDamage) {
   EventFileBuilder builder = Steps({1, 2, 3, 4});
   const uint64_t begin = builder.record_offsets()[2];

@@ -91,6 +91,21 @@ TEST_F(LocalSourceTest, AnEmptyLogdirIsLoaded) {
   EXPECT_THAT(source_->state().problems, IsEmpty());
 }
 
+TEST_F(LocalSourceTest, Zeros_OfManySlicesAreGivenUpAfterTheWait) {
+  EventFileBuilder builder;
+  builder.FileVersion().Scalar("loss", Step(1), 1).Zeros(10'000).Scalar("loss", Step(2), 1);
+  files_.WriteFile(Path("a"), builder.Build());
+  LocalSource::Options options;
+  options.logdirs = {{"", "/logs"}};
+  options.slice_bytes = 1'000;
+  Start(options);
+  Wait(1);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1));
+  Wait(10);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(1, 2));
+  EXPECT_TRUE(source_->state().loaded);
+}
+
 TEST_F(LocalSourceTest, ReadOnceReadsWhatIsThereAndNoMore) {
   files_.WriteFile(Path("a"), Steps({1, 2}).Build());
   LocalSource::Options options;
