@@ -22,14 +22,14 @@ ALL_POINTS = "scalars=1000000"
 
 
 class RealTensorBoard:
-    """`tensorboard --load_fast=true` on a directory; every point kept unless told otherwise."""
+    """`tensorboard --load_fast=true` on a directory; every point kept unless told otherwise. `source`: flags in place of the directory."""
 
-    def __init__(self, logdir, directory, samples=ALL_POINTS):
-        command = [pathlib.Path(sys.executable).parent / "tensorboard", "--load_fast=true", "--logdir", logdir, "--port", "0",
+    def __init__(self, logdir, directory, samples=ALL_POINTS, source=None, env=None, name="tensorboard"):
+        command = [pathlib.Path(sys.executable).parent / "tensorboard", *(source or ["--load_fast=true", "--logdir", logdir]), "--port", "0",
                    "--host", "127.0.0.1", "--reload_interval", "1"]
         if samples:
             command += ["--samples_per_plugin", samples]
-        self.program = Program(command, pathlib.Path(directory) / "tensorboard.log")
+        self.program = Program(command, pathlib.Path(directory) / f"{name}.log", env)
         try:
             url = wait_for(lambda: re.search(r"http://[^ ]*:(\d+)/", self.program.text()) or self.dead(), "tensorboard tells its URL", 60)
         except Exception:
