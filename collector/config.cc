@@ -98,7 +98,7 @@ Options::Program Program() {
                 "tributary-collector --data DIR [--logdir [NAME=]DIR]...",
                 "tributary-collector inspect --logdir DIR [--json]",
                 "tributary-collector reference-config > collector.yaml"},
-      .commands = {{"serve", "serves until it is ended (the default)", ""},
+      .commands = {{"serve", "serves until it is ended", ""},
                    {"inspect", "reads a directory once and prints runs, tags and damage", ""},
                    {"reference-config",
                     "prints a file for --config in which every option stands commented out, with "

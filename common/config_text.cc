@@ -60,6 +60,9 @@ std::string YamlScalar(const std::string& text, OptionKind kind) {
   return YamlQuoted(text);
 }
 
+// Where the summaries of commands begin.
+constexpr size_t kCommandColumn = 14;
+
 }  // namespace
 
 std::string Options::Option::Variable() const {
@@ -97,8 +100,12 @@ std::string Options::HelpText(absl::string_view command) const {
       const std::string name = c.argument.empty() ? c.name : absl::StrCat(c.name, " ", c.argument);
       std::string lines =
           Wrap(absl::StrCat(c.summary, c.name == program_.default_command ? " (the default)" : ""),
-               std::string(14, ' '));
-      lines.replace(2, name.size(), name);
+               std::string(kCommandColumn, ' '));
+      if (2 + name.size() < kCommandColumn) {
+        lines.replace(2, name.size(), name);
+      } else {
+        absl::StrAppend(&text, "  ", name, "\n");
+      }
       absl::StrAppend(&text, lines);
     }
   }

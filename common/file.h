@@ -107,6 +107,7 @@ class FileSystem {
   // an implementation keeps a descriptor of `path` from the first call on.
   virtual absl::Status SyncFileSystem(const std::string& path) = 0;
   // Bytes an unprivileged user may still write to the file system that holds `path`, and its size.
+  // None while it is mounted read-only.
   struct Space {
     uint64_t free_bytes = 0;
     uint64_t total_bytes = 0;

@@ -337,7 +337,8 @@ class PosixFileSystem : public FileSystem {
     if (Uninterrupted([&] { return statvfs(path.c_str(), &result); }) < 0) {
       return ErrnoStatus(errno, path);
     }
-    return Space{.free_bytes = uint64_t{result.f_bavail} * result.f_frsize,
+    const bool read_only = (result.f_flag & ST_RDONLY) != 0;
+    return Space{.free_bytes = read_only ? 0 : uint64_t{result.f_bavail} * result.f_frsize,
                  .total_bytes = uint64_t{result.f_blocks} * result.f_frsize};
   }
 

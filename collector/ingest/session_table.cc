@@ -108,6 +108,9 @@ void SessionTable::OnDurable(const std::vector<DurableAdvance>& advances,
     if (Session* session = FindSession(entry->holder)) session->OnMoved(*entry);
   }
   if (!advances.empty()) deps_.streams->Changed();
+  if (!advances.empty() && !polling_full_ && std::exchange(full_told_, false)) {
+    deps_.log->Info("the store can be written to again", {});
+  }
   for (const PendingFill& fill : fills) {
     if (Session* session = FindSession(SessionId(fill.session))) {
       session->OnFillDurable(fill.number, fill.generation, fill.range);
@@ -178,7 +181,11 @@ void SessionTable::OnStoreFull() {
   if (polling_full_) return;
   polling_full_ = true;
   deps_.metrics->SetStoreFull(true);
-  deps_.log->Error("the store has no space; agents wait, what is there is served", {});
+  // A disk may tell of space and refuse each write all the same: one line for all of it.
+  if (!std::exchange(full_told_, true)) {
+    deps_.log->Error(
+        "the store has no space, or is read-only; agents wait, what is there is served", {});
+  }
   deps_.session->PostAfter(absl::Seconds(1), [this] { PollFull(); });
 }
 
@@ -191,7 +198,6 @@ void SessionTable::PollFull() {
     polling_full_ = false;
     deps_.metrics->SetStoreFull(false);
     pool_.Resume();
-    deps_.log->Info("the store has space again", {});
     PostFlush();
   });
 }

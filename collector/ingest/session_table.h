@@ -146,6 +146,7 @@ class SessionTable : public SessionHost {
   std::set<SessionId> flush_;
   bool flush_posted_ = false;
   bool polling_full_ = false;
+  bool full_told_ = false;  // in the log, until something has become durable again
   bool stopping_ = false;
   std::deque<PastConflict> past_conflicts_;
   absl::flat_hash_map<std::string, NodePast> past_;

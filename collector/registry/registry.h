@@ -44,7 +44,8 @@ class Registry {
   virtual absl::StatusOr<std::vector<RegistryEntry>> List(absl::string_view prefix) = 0;
 
   // OK: the transaction is durable. Aborted: an expectation does not hold, nothing was changed.
-  // ResourceExhausted: no space, nothing was changed, may be tried again. Any other error: unknown
+  // ResourceExhausted: no space, no quota or a file system that is read-only now; nothing was
+  // changed, may be tried again. Any other error: unknown
   // whether it was applied or will be found applied after a restart; the caller must not act as if
   // either were so, and the registry refuses later calls with FailedPrecondition until it is opened
   // again.

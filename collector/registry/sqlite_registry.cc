@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <iterator>
 #include <utility>
 
@@ -139,9 +140,26 @@ int SqliteRegistry::Run(Statement statement) {
   return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
 }
 
+bool SqliteRegistry::NothingWritten(int code) const {
+  if ((code & 0xff) == SQLITE_FULL) return true;
+  // A write that was refused outright. The frame that makes a transaction valid is the last one
+  // written, and without all of it its checksum does not hold; the next transaction takes its
+  // place.
+  if (code != SQLITE_IOERR_WRITE) return false;
+  sqlite3_file* log = nullptr;
+  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+      log == nullptr || log->pMethods == nullptr) {
+    return false;
+  }
+  int reason = 0;
+  if (log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &reason) != SQLITE_OK) return false;
+  return reason == EROFS || reason == EDQUOT;
+}
+
 absl::Status SqliteRegistry::Error(int code, absl::string_view doing) const {
   const std::string message =
       absl::StrCat(path_, ": ", doing, ": ", sqlite3_errmsg(db_), " (SQLite ", code, ")");
+  if (NothingWritten(code)) return absl::ResourceExhaustedError(message);
   switch (code & 0xff) {
     case SQLITE_FULL:
       return absl::ResourceExhaustedError(message);
@@ -220,7 +238,7 @@ absl::Status SqliteRegistry::Commit(const RegistryTransaction& transaction) {
     status = Error(code, "committing");
     // Without room the record that makes the transaction valid is not in the log. After any other
     // error (a failed sync) it may be, and may be found after a restart.
-    maybe_applied = (code & 0xff) != SQLITE_FULL;
+    maybe_applied = !NothingWritten(code);
   }
   // SQLite rolls back by itself on some errors.
   const bool rolled_back =

@@ -51,6 +51,8 @@ class SqliteRegistry : public Registry {
   // Runs a statement that has no rows; returns SQLite's code.
   int Run(Statement statement);
   absl::Status Error(int code, absl::string_view doing) const;
+  // Whether the disk took nothing, so that there is nothing of the transaction in the log.
+  bool NothingWritten(int code) const;
   // Applies the transaction's expectations and changes inside an open transaction.
   absl::Status Apply(const RegistryTransaction& transaction);
   absl::StatusOr<std::optional<std::string>> Read(absl::string_view key);

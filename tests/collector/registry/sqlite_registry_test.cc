@@ -1,5 +1,9 @@
 #include "collector/registry/sqlite_registry.h"
 
+#include <sqlite3.h>
+
+#include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 
@@ -86,6 +90,68 @@ TEST(SqliteRegistryTest, Malformed_PageIsAnErrorAndNoWrongAnswer) {
   auto registry = SqliteRegistry::Open(directory.path());
   EXPECT_TRUE(!registry.ok() || absl::IsDataLoss((*registry)->List("k").status()));
 }
+
+// SQLite's own way to the disk, refused as a read-only file system or a spent quota does.
+int refuse_errno = 0;
+int64_t RefuseWrite(int, const void*, size_t, int64_t) {
+  errno = refuse_errno;
+  return -1;
+}
+
+class RefusedWriteTest : public ::testing::TestWithParam<int> {
+ protected:
+  void Refuse(bool refuse) {
+    refuse_errno = GetParam();
+    sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr);
+    const auto write = reinterpret_cast<sqlite3_syscall_ptr>(&RefuseWrite);
+    for (const char* name : {"pwrite", "pwrite64"}) {
+      (void)vfs->xSetSystemCall(vfs, name, refuse ? write : nullptr);
+    }
+  }
+  ~RefusedWriteTest() override { Refuse(false); }
+};
+
+TEST_P(RefusedWriteTest, Fault11_ChangesNothingAndTheRegistryGoesOnAfterwards) {
+  Directory directory;
+  auto registry = SqliteRegistry::Open(directory.path());
+  ASSERT_TRUE(registry.ok());
+  ASSERT_TRUE((*registry)->Commit({.puts = {{"a", "1"}, {"b", "1"}}}).ok());
+  Refuse(true);
+  for (int i = 0; i < 3; ++i) {
+    const absl::Status refused =
+        (*registry)->Commit({.puts = {{"a", std::string(100'000, 'x')}}, .deletes = {"b"}});
+    EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+    EXPECT_EQ(*(*registry)->Get("a"), "1");
+    EXPECT_EQ((*registry)->List("")->size(), 2u);
+  }
+  Refuse(false);
+  EXPECT_TRUE((*registry)->Commit({.puts = {{"a", "2"}}}).ok());
+  EXPECT_EQ(*(*registry)->Get("a"), "2");
+  registry->reset();
+  auto again = SqliteRegistry::Open(directory.path());
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(*(*again)->Get("a"), "2");
+  EXPECT_EQ(*(*again)->Get("b"), "1");
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, RefusedWriteTest, ::testing::Values(EROFS, EDQUOT));
+
+// Any other write error: nobody knows, so it is opened again.
+class BrokenWriteTest : public RefusedWriteTest {};
+
+TEST_P(BrokenWriteTest, Fault9_IsNotTakenForAWriteThatDidNotHappen) {
+  Directory directory;
+  auto registry = SqliteRegistry::Open(directory.path());
+  ASSERT_TRUE(registry.ok());
+  Refuse(true);
+  const absl::Status failed = (*registry)->Commit({.puts = {{"a", "1"}}});
+  EXPECT_FALSE(failed.ok());
+  EXPECT_FALSE(absl::IsResourceExhausted(failed)) << failed;
+  Refuse(false);
+  EXPECT_TRUE(absl::IsFailedPrecondition((*registry)->Commit({.puts = {{"a", "2"}}})));
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, BrokenWriteTest, ::testing::Values(EIO));
 
 }  // namespace
 }  // namespace tributary
