@@ -140,13 +140,13 @@ TEST_F(SenderTest, ANewReasonToWaitIsTold) {
 
 TEST_F(SenderTest, APingIsAnsweredAtOnceThoughNoHeartbeatIsDue) {
   StartAgent();
-  const int before = collector_.Count(ingest::v1::AgentMessage::kHeartbeat);
+  const size_t before = collector_.Messages(ingest::v1::AgentMessage::kHeartbeat).size();
   ingest::v1::CollectorMessage ping;
   ping.mutable_heartbeat()->set_ping(7);
   collector_.SendToAgent(ping);
   Settle();
   const auto heartbeats = collector_.Messages(ingest::v1::AgentMessage::kHeartbeat);
-  ASSERT_EQ(heartbeats.size(), before + 1u);
+  ASSERT_EQ(heartbeats.size(), before + 1);
   EXPECT_EQ(heartbeats.back()->heartbeat().pong(), 7u);
   // Once.
   RunFor(absl::Seconds(10));
