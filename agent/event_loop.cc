@@ -106,6 +106,8 @@ bool EventLoop::Take(std::deque<Task>* batch, absl::Duration* next) {
     delayed_.pop_back();
   }
   *next = delayed_.empty() ? absl::InfiniteDuration() : delayed_.front().due;
+  // The wake-up of Stop may have been heard together with that of the last task: there is no other.
+  if (stopping_) *next = now;
   batch->clear();
   batch->swap(ready_);
   return !stopping_ || !batch->empty();

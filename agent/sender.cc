@@ -109,7 +109,8 @@ absl::Duration Sender::next_step() const {
   if (outcome_.has_value()) return absl::InfiniteDuration();
   switch (state_) {
     case SessionState::kWaiting:
-      return connect_at_;
+      // A drain that has nothing left to deliver needs no connection: it ends at once.
+      return deps_.delivery->drained() ? absl::ZeroDuration() : connect_at_;
     case SessionState::kConnecting:
       return heard_at_ + dead_after_;
     case SessionState::kGreeting:

@@ -91,6 +91,17 @@ TEST(EventLoopTest, StopRunsWhatWasPostedAndDropsWhatWaits) {
   EXPECT_THAT(told.WaitFor(1), ElementsAre(1));
 }
 
+// Where the wake-ups of a task and of Stop are heard as one, nothing wakes the loop again.
+TEST(EventLoopTest, StopIsHeardTogetherWithATask) {
+  FakeClock clock;
+  for (int round = 0; round < 500; ++round) {
+    EventLoop loop(&clock);
+    loop.Start({.name = "test"});
+    loop.Post([] {});
+    loop.Stop();
+  }
+}
+
 TEST(EventLoopTest, TheTickIsToldOfTheDescriptorOnceForEachEvent) {
   FakeClock clock;
   Told told;

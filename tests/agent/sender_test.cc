@@ -216,6 +216,19 @@ TEST_F(SenderTest, GoodbyeBeforeWelcomeIsTriedAgain) {
   EXPECT_EQ(Mirror(), File(5));
 }
 
+TEST_F(SenderTest, DrainWithNothingLeftEndsWithTheSessionAndNotAfterABackoff) {
+  collector_.hold_welcome = true;
+  StartAgent();
+  agent_->StartDrain();
+  Settle();
+  EXPECT_FALSE(agent_->outcome().has_value()) << "it may still be welcome";
+  ingest::v1::CollectorMessage refusal;
+  refusal.mutable_refusal()->set_reason(ingest::v1::REFUSAL_REASON_NODE_TAKEN);
+  collector_.SendToAgent(refusal);
+  Settle();
+  EXPECT_TRUE(agent_->outcome().has_value());
+}
+
 TEST_F(SenderTest, UnreachableIsTriedWithBackoffAndSaysWhy) {
   collector_.reachable = false;
   StartAgent();
