@@ -61,6 +61,14 @@ absl::Status DiskStore::Start() {
       std::make_unique<Committer>(options_.data_dir, environment_.sync_each,
                                   Committer::Dependencies{deps_.files, deps_.registry, &space_,
                                                           [this] { DistrustUnsynced(); }});
+  assets_ = std::make_unique<AssetStore>(
+      options_.data_dir, AssetStore::Dependencies{.files = deps_.files,
+                                                  .clock = deps_.clock,
+                                                  .registry = deps_.registry,
+                                                  .space = &space_,
+                                                  .committer = committer_.get(),
+                                                  .names = &names_,
+                                                  .failed_syncs = &environment_.failed_syncs});
   RETURN_IF_ERROR(space_.Start());
   RETURN_IF_ERROR(LoadIdentity());
   RETURN_IF_ERROR(nodes_.Load(deps_.registry));
@@ -143,7 +151,7 @@ absl::Status DiskStore::LoadStreams() {
   for (const RegistryEntry& entry : mark_entries) {
     const absl::StatusOr<StreamId> id = IdOfKey(entry.key, kMarkPrefix);
     absl::StatusOr<MarkRow> row = ParseMarkRow(entry);
-    if (id.ok()) next_stream_ = std::max(next_stream_, id->value() + 1);
+    if (id.ok()) names_.Saw(*id);
     if (id.ok() && row.ok()) {
       marks[*id] = *std::move(row);
     } else {
@@ -153,7 +161,7 @@ absl::Status DiskStore::LoadStreams() {
   for (const RegistryEntry& entry : stream_entries) {
     const absl::StatusOr<StreamId> id = IdOfKey(entry.key, kStreamPrefix);
     absl::StatusOr<StreamRow> row = ParseStreamRow(entry);
-    if (id.ok()) next_stream_ = std::max(next_stream_, id->value() + 1);
+    if (id.ok()) names_.Saw(*id);
     if (!id.ok() || !row.ok()) {
       // Its file is taken over by the stream that the agent opens next.
       PutAsideDamaged(entry, &damaged);
@@ -166,14 +174,17 @@ absl::Status DiskStore::LoadStreams() {
     const absl::StatusOr<std::string> text = ParseText({kNextStreamKey, *next});
     uint64_t number = 0;
     if (text.ok() && absl::SimpleAtoi(*text, &number)) {
-      next_stream_ = std::max(next_stream_, number);
+      names_.next_id = std::max(names_.next_id, number);
     }
   }
+  std::vector<RegistryEntry> damaged_assets;
+  RETURN_IF_ERROR(assets_->Load(&damaged_assets));
+  for (const RegistryEntry& entry : damaged_assets) PutAsideDamaged(entry, &damaged);
   return damaged.puts.empty() ? absl::OkStatus() : committer_->CommitToRegistry(damaged);
 }
 
 std::shared_ptr<MirrorFile> DiskStore::MakeStream(StreamId id, StreamRow row, const MarkRow& mark) {
-  paths_.Add(row.mirror_path);
+  names_.paths.Add(row.mirror_path);
   const auto shard = static_cast<size_t>(id.value() % shards_.size());
   auto stream = std::make_shared<MirrorFile>(&environment_, shards_[shard].get(),
                                              static_cast<int>(shard), id, std::move(row), mark);
@@ -202,13 +213,13 @@ absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>> DiskStore::OpenStream
     if (by_identity_.contains(request.identity)) continue;
     if (!made_places.try_emplace(request.identity, made.size()).second) continue;
     New stream;
-    stream.id = StreamId(next_stream_ + made.size());
+    stream.id = StreamId(names_.next_id + made.size());
     stream.row = {.identity = request.identity,
                   .run = request.run,
                   .run_why = request.run_why,
                   .run_since = deps_.clock->Wall(),
                   .merge = request.merge,
-                  .mirror_path = paths_.Choose(request.run, BaseName(request.identity.path))};
+                  .mirror_path = names_.paths.Choose(request.run, BaseName(request.identity.path))};
     transaction.expect.push_back({StreamKey(stream.id), std::nullopt});
     transaction.puts.push_back(MakeEntry(stream.id, stream.row));
     stream.mark = MarkOfUnknown(stream.id);
@@ -216,12 +227,11 @@ absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>> DiskStore::OpenStream
     made.push_back(std::move(stream));
   }
   if (!made.empty()) {
-    transaction.puts.push_back(
-        MakeTextEntry(kNextStreamKey, absl::StrCat(next_stream_ + made.size())));
+    transaction.puts.push_back(StreamNames::NextIdEntry(names_.next_id + made.size()));
     const absl::Status committed = committer_->CommitToRegistry(transaction);
-    for (const New& stream : made) paths_.Remove(stream.row.mirror_path);
+    for (const New& stream : made) names_.paths.Remove(stream.row.mirror_path);
     RETURN_IF_ERROR(committed);
-    next_stream_ += made.size();
+    names_.next_id += made.size();
     std::vector<std::shared_ptr<MirrorFile>> streams;
     for (New& stream : made) {
       streams.push_back(MakeStream(stream.id, std::move(stream.row), stream.mark));

@@ -13,13 +13,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "collector/store/asset_store.h"
 #include "collector/store/committer.h"
-#include "collector/store/disk_names.h"
 #include "collector/store/mirror_file.h"
 #include "collector/store/node_names.h"
 #include "collector/store/shard_files.h"
 #include "collector/store/space_guard.h"
 #include "collector/store/store.h"
+#include "collector/store/stream_names.h"
 #include "collector/store/watched_registry.h"
 
 namespace tributary {
@@ -47,6 +48,7 @@ class DiskStore : public Store {
   absl::Status PutSetting(absl::string_view name, absl::string_view value) override;
   absl::Status registry_health() override { return registry_.health(); }
   bool full() override;
+  AssetStore* assets() override { return assets_.get(); }
 
  private:
   // A row that failed its checksum goes to "damaged/<key>".
@@ -59,7 +61,6 @@ class DiskStore : public Store {
   // The mark of a stream whose own is gone: nothing is known to be durable.
   MarkRow MarkOfUnknown(StreamId id);
   std::shared_ptr<MirrorFile> MakeStream(StreamId id, StreamRow row, const MarkRow& mark);
-  absl::StatusOr<uint64_t> NextStream(RegistryTransaction* transaction, uint64_t count);
   // Files that stand where new streams were assigned theirs.
   absl::Status Adopt(const std::vector<std::shared_ptr<MirrorFile>>& streams);
   // ResourceExhausted if too many generations were started lately.
@@ -75,9 +76,9 @@ class DiskStore : public Store {
   std::vector<std::unique_ptr<ShardFiles>> shards_;
   std::unique_ptr<Committer> committer_;
   std::string store_id_;
-  uint64_t next_stream_ = 1;
-  MirrorPaths paths_;
+  StreamNames names_;
   NodeNames nodes_;
+  std::unique_ptr<AssetStore> assets_;
   std::map<StreamId, std::shared_ptr<MirrorFile>> streams_;
   std::map<StreamIdentity, MirrorFile*> by_identity_;
 };

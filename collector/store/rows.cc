@@ -73,10 +73,15 @@ std::vector<ByteRange> ReadRanges(const Repeated& ranges) {
   return out;
 }
 
+absl::Status NamesNoMirror(const RegistryEntry& entry) {
+  return absl::DataLossError(absl::StrCat("registry row ", entry.key, " names no mirror"));
+}
+
 }  // namespace
 
 std::string StreamKey(StreamId id) { return NumberedKey(kStreamPrefix, id); }
 std::string MarkKey(StreamId id) { return NumberedKey(kMarkPrefix, id); }
+std::string AssetKey(StreamId id) { return NumberedKey(kAssetPrefix, id); }
 
 absl::StatusOr<StreamId> IdOfKey(absl::string_view key, absl::string_view prefix) {
   uint64_t id = 0;
@@ -117,6 +122,25 @@ RegistryEntry MakeEntry(StreamId id, const MarkRow& row) {
   return Seal(MarkKey(id), message.SerializeAsString());
 }
 
+RegistryEntry MakeEntry(StreamId id, const AssetRow& row) {
+  store::v1::AssetRow message;
+  message.set_node(row.identity.node);
+  message.set_logdir_name(row.identity.logdir_name);
+  message.set_path(row.identity.path);
+  message.set_run(row.run.value());
+  message.set_run_why(row.run_why);
+  message.set_run_since_unix_nanos(absl::ToUnixNanos(row.run_since));
+  message.set_mirror_path(row.mirror_path);
+  if (row.version.has_value()) {
+    store::v1::AssetVersion* const version = message.mutable_version();
+    version->set_size_bytes(row.version->size_bytes);
+    version->set_modified_unix_nanos(row.version->modified_unix_nanos);
+    version->set_crc32c(row.version->crc32c);
+    message.set_stored_unix_nanos(absl::ToUnixNanos(row.stored));
+  }
+  return Seal(AssetKey(id), message.SerializeAsString());
+}
+
 RegistryEntry MakeEntry(absl::string_view node, const NodeRow& row) {
   store::v1::NodeRow message;
   message.set_wanted(row.wanted);
@@ -138,9 +162,7 @@ absl::StatusOr<StreamRow> ParseStreamRow(const RegistryEntry& entry) {
   row.run_since = absl::FromUnixNanos(message.run_since_unix_nanos());
   row.merge = message.merge();
   row.mirror_path = message.mirror_path();
-  if (!absl::StartsWith(row.mirror_path, "logdir/")) {
-    return absl::DataLossError(absl::StrCat("registry row ", entry.key, " names no mirror"));
-  }
+  if (!absl::StartsWith(row.mirror_path, "logdir/")) return NamesNoMirror(entry);
   return row;
 }
 
@@ -162,6 +184,23 @@ absl::StatusOr<MarkRow> ParseMarkRow(const RegistryEntry& entry) {
                                             row.boundary_offset, " is past the durable offset ",
                                             row.fingerprint.offset));
   }
+  return row;
+}
+
+absl::StatusOr<AssetRow> ParseAssetRow(const RegistryEntry& entry) {
+  ASSIGN_OR_RETURN(const auto message, ParseMessage<store::v1::AssetRow>(entry));
+  AssetRow row;
+  row.identity = {message.node(), message.logdir_name(), message.path()};
+  row.run = RunName(message.run());
+  row.run_why = message.run_why();
+  row.run_since = absl::FromUnixNanos(message.run_since_unix_nanos());
+  row.mirror_path = message.mirror_path();
+  if (message.has_version()) {
+    row.version = {message.version().size_bytes(), message.version().modified_unix_nanos(),
+                   message.version().crc32c()};
+    row.stored = absl::FromUnixNanos(message.stored_unix_nanos());
+  }
+  if (!absl::StartsWith(row.mirror_path, "logdir/")) return NamesNoMirror(entry);
   return row;
 }
 

@@ -3,6 +3,7 @@
 #define TRIBUTARY_COLLECTOR_STORE_ROWS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ inline constexpr char kStoreIdKey[] = "store/id";
 inline constexpr char kNextStreamKey[] = "store/next_stream";
 inline constexpr char kStreamPrefix[] = "stream/";
 inline constexpr char kMarkPrefix[] = "mark/";
+inline constexpr char kAssetPrefix[] = "asset/";
 inline constexpr char kNodePrefix[] = "node/";
 inline constexpr char kSettingPrefix[] = "setting/";
 
@@ -47,6 +49,26 @@ struct MarkRow {
   std::vector<absl::Time> generation_starts;
 };
 
+// As the source has it, and the checksum of its bytes.
+struct AssetVersion {
+  uint64_t size_bytes = 0;
+  int64_t modified_unix_nanos = 0;
+  uint32_t crc32c = 0;
+  friend bool operator==(const AssetVersion&, const AssetVersion&) = default;
+};
+
+// asset/<id>
+struct AssetRow {
+  StreamIdentity identity;
+  RunName run;
+  std::string run_why;
+  absl::Time run_since;
+  std::string mirror_path;  // below the data directory
+  std::optional<AssetVersion> version;
+  // When the mirror's inode was last written. Set with `version`.
+  absl::Time stored;
+};
+
 // node/<name>
 struct NodeRow {
   std::string wanted;
@@ -56,11 +78,13 @@ struct NodeRow {
 
 std::string StreamKey(StreamId id);
 std::string MarkKey(StreamId id);
-// The id in a key of either kind. DataLoss if there is none.
+std::string AssetKey(StreamId id);
+// The id in a key of any of these kinds. DataLoss if there is none.
 absl::StatusOr<StreamId> IdOfKey(absl::string_view key, absl::string_view prefix);
 
 RegistryEntry MakeEntry(StreamId id, const StreamRow& row);
 RegistryEntry MakeEntry(StreamId id, const MarkRow& row);
+RegistryEntry MakeEntry(StreamId id, const AssetRow& row);
 RegistryEntry MakeEntry(absl::string_view node, const NodeRow& row);
 // Of plain text: settings and the store's own facts.
 RegistryEntry MakeTextEntry(std::string key, absl::string_view text);
@@ -68,6 +92,7 @@ RegistryEntry MakeTextEntry(std::string key, absl::string_view text);
 // DataLoss if the entry's checksum or message does not hold.
 absl::StatusOr<StreamRow> ParseStreamRow(const RegistryEntry& entry);
 absl::StatusOr<MarkRow> ParseMarkRow(const RegistryEntry& entry);
+absl::StatusOr<AssetRow> ParseAssetRow(const RegistryEntry& entry);
 absl::StatusOr<NodeRow> ParseNodeRow(const RegistryEntry& entry);
 absl::StatusOr<std::string> ParseText(const RegistryEntry& entry);
 

@@ -42,6 +42,13 @@ void SpaceGuard::Refresh() {
   if (!reserved_ && reserve_bytes_ > 0) MakeReserve(space->free_bytes);
 }
 
+bool SpaceGuard::HasRoomFor(uint64_t bytes) const {
+  const absl::StatusOr<FileSystem::Space> space = files_->FreeSpace(data_dir_);
+  // Unknown is not full: a write will tell.
+  return !space.ok() ||
+         (space->free_bytes >= bytes && space->free_bytes - bytes >= free_min_bytes_);
+}
+
 void SpaceGuard::MakeReserve(uint64_t free_bytes) {
   if (free_bytes < free_min_bytes_ + reserve_bytes_) return;
   auto file = files_->OpenWritable(reserve_path_);

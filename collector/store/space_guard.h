@@ -12,7 +12,8 @@
 
 namespace tributary {
 
-// Made and refreshed on the commit thread; full() and Refused() are thread-safe.
+// Made and refreshed on the commit thread; full(), HasRoomFor() and Refused() are
+// thread-safe.
 class SpaceGuard {
  public:
   // `free_min_bytes` as Store::Options::data_free_min_bytes.
@@ -22,6 +23,9 @@ class SpaceGuard {
   // does not tell its space.
   absl::Status Start();
 
+  // Whether so many bytes more would leave the limit's room free. Looks at the file system.
+  // Thread-safe.
+  bool HasRoomFor(uint64_t bytes) const;
   bool full() const { return full_.load(std::memory_order_relaxed); }
   // A write was refused: full from now on, until Refresh finds room.
   void Refused() { full_.store(true, std::memory_order_relaxed); }

@@ -132,6 +132,8 @@ struct DurableAdvance {
   bool sealed = false;
 };
 
+class AssetStore;
+
 class Store {
  public:
   struct Options {
@@ -199,6 +201,10 @@ class Store {
   // A small durable fact of the collector itself ("port"). nullopt if unset.
   virtual absl::StatusOr<std::optional<std::string>> GetSetting(absl::string_view name) = 0;
   virtual absl::Status PutSetting(absl::string_view name, absl::string_view value) = 0;
+
+  // The side files; null where there are none. As old as the store, with threads of its own
+  // contract.
+  virtual AssetStore* assets() { return nullptr; }
 
   // Not OK once the outcome of a registry transaction is unknown, in whichever call: the registry
   // refuses everything until the store is opened again, so end the process.
