@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "collector/gateway/grpc_cluster_service.h"
 #include "collector/index/index.h"
 #include "collector/ingest/change_waker.h"
 #include "collector/ingest/grpc_service.h"
@@ -17,6 +18,7 @@
 #include "collector/ingest/local_source.h"
 #include "collector/port_choice.h"
 #include "collector/registry/cluster_board.h"
+#include "collector/registry/service_board.h"
 #include "collector/registry/sqlite_registry.h"
 #include "collector/serve/data_provider.h"
 #include "collector/serve/grpc_data_provider.h"
@@ -109,6 +111,7 @@ struct Server::Parts {
   const Dependencies deps;
   uint64_t start_nonce = 0;
   ClusterBoard board;
+  ServiceBoard services;
   IngestMetrics ingest_metrics;
   std::unique_ptr<Index> index;
   std::unique_ptr<SqliteRegistry> registry;
@@ -130,6 +133,7 @@ struct Server::Parts {
   std::unique_ptr<http::HttpServer> http;
   std::unique_ptr<serve::DataProvider> provider;
   std::unique_ptr<serve::GrpcDataProvider> grpc_provider;
+  std::unique_ptr<gateway::GrpcClusterService> cluster_service;
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<http::PortMux> mux;
   bool stopped = false;
@@ -283,7 +287,10 @@ absl::Status Server::Parts::StartGrpc() {
   serve::GrpcDataProvider::Options grpc_options;
   grpc_options.threads = std::max(2, ThreadsOrCores(config.http_threads));
   grpc_provider = std::make_unique<serve::GrpcDataProvider>(grpc_options, provider.get());
-  ASSIGN_OR_RETURN(grpc, GrpcServer::Start({}, ingest.get(), {grpc_provider->service()}));
+  // Nobody leases numbers yet, so that no service exists to which a tunnel could lead.
+  cluster_service = std::make_unique<gateway::GrpcClusterService>(nullptr, nullptr);
+  ASSIGN_OR_RETURN(grpc, GrpcServer::Start({}, ingest.get(),
+                                           {grpc_provider->service(), cluster_service->service()}));
   return absl::OkStatus();
 }
 
@@ -372,8 +379,9 @@ void Server::Stop() {
     }
   }
   if (parts->grpc != nullptr) parts->grpc->Stop(kCallGrace);
-  // Its calls have all ended.
+  // Their calls have all ended.
   parts->grpc_provider.reset();
+  parts->cluster_service.reset();
   if (parts->http != nullptr) parts->http->Stop(kCallGrace);
   if (parts->follow_queue != nullptr) parts->follow_queue->Stop();
   // Now that no task of that queue arms it any more.
