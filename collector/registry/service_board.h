@@ -33,7 +33,8 @@ struct ServiceStatus {
   std::string user;
   int64_t pid = 0;  // of the process that holds the lease
   absl::Time since = absl::InfinitePast();
-  // Names the session that holds it, and so the tunnel that leads there; 0 without one.
+  // Names the session that holds it, and so the tunnel that leads there; 0 without one: of a stale
+  // service, and of the collector's own, which is live all the same.
   uint64_t session = 0;
 };
 

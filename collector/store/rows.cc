@@ -5,53 +5,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "common/eventfile/crc32c.h"
+#include "collector/registry/row_seal.h"
 #include "common/status_macros.h"
 #include "tributary/store/v1/rows.pb.h"
 
 namespace tributary {
 namespace {
-
-constexpr size_t kChecksumBytes = 4;
-
-// Over the key too: a value that turns up under another key is as wrong as a flipped bit.
-uint32_t Checksum(absl::string_view key, absl::string_view content) {
-  return MaskCrc32c(ExtendCrc32c(Crc32c(key), content));
-}
-
-RegistryEntry Seal(std::string key, std::string content) {
-  const uint32_t checksum = Checksum(key, content);
-  for (int shift = 0; shift < 32; shift += 8) {
-    content += static_cast<char>((checksum >> shift) & 0xff);
-  }
-  return {std::move(key), std::move(content)};
-}
-
-absl::StatusOr<absl::string_view> Unseal(const RegistryEntry& entry) {
-  const absl::string_view value = entry.value;
-  if (value.size() < kChecksumBytes) {
-    return absl::DataLossError(absl::StrCat("registry row ", entry.key, " is too short"));
-  }
-  const absl::string_view content = value.substr(0, value.size() - kChecksumBytes);
-  uint32_t stored = 0;
-  for (size_t i = 0; i < kChecksumBytes; ++i) {
-    stored |= uint32_t{static_cast<uint8_t>(value[content.size() + i])} << (8 * i);
-  }
-  if (stored != Checksum(entry.key, content)) {
-    return absl::DataLossError(absl::StrCat("registry row ", entry.key, " fails its checksum"));
-  }
-  return content;
-}
-
-template <typename Message>
-absl::StatusOr<Message> ParseMessage(const RegistryEntry& entry) {
-  ASSIGN_OR_RETURN(const absl::string_view content, Unseal(entry));
-  Message message;
-  if (!message.ParseFromArray(content.data(), static_cast<int>(content.size()))) {
-    return absl::DataLossError(absl::StrCat("registry row ", entry.key, " cannot be parsed"));
-  }
-  return message;
-}
 
 std::string NumberedKey(absl::string_view prefix, StreamId id) {
   return absl::StrCat(prefix, absl::Hex(id.value(), absl::kZeroPad16));
@@ -102,7 +61,7 @@ RegistryEntry MakeEntry(StreamId id, const StreamRow& row) {
   message.set_run_since_unix_nanos(absl::ToUnixNanos(row.run_since));
   message.set_merge(row.merge);
   message.set_mirror_path(row.mirror_path);
-  return Seal(StreamKey(id), message.SerializeAsString());
+  return SealRow(StreamKey(id), message.SerializeAsString());
 }
 
 RegistryEntry MakeEntry(StreamId id, const MarkRow& row) {
@@ -119,7 +78,7 @@ RegistryEntry MakeEntry(StreamId id, const MarkRow& row) {
   for (const absl::Time start : row.generation_starts) {
     message.add_generation_starts_unix_nanos(absl::ToUnixNanos(start));
   }
-  return Seal(MarkKey(id), message.SerializeAsString());
+  return SealRow(MarkKey(id), message.SerializeAsString());
 }
 
 RegistryEntry MakeEntry(StreamId id, const AssetRow& row) {
@@ -146,15 +105,15 @@ RegistryEntry MakeEntry(absl::string_view node, const NodeRow& row) {
   message.set_wanted(row.wanted);
   message.set_machine_id(row.machine_id);
   message.set_boot_id(row.boot_id);
-  return Seal(absl::StrCat(kNodePrefix, node), message.SerializeAsString());
+  return SealRow(absl::StrCat(kNodePrefix, node), message.SerializeAsString());
 }
 
 RegistryEntry MakeTextEntry(std::string key, absl::string_view text) {
-  return Seal(std::move(key), std::string(text));
+  return SealRow(std::move(key), std::string(text));
 }
 
 absl::StatusOr<StreamRow> ParseStreamRow(const RegistryEntry& entry) {
-  ASSIGN_OR_RETURN(const auto message, ParseMessage<store::v1::StreamRow>(entry));
+  ASSIGN_OR_RETURN(const auto message, UnsealMessage<store::v1::StreamRow>(entry));
   StreamRow row;
   row.identity = {message.node(), message.logdir_name(), message.path()};
   row.run = RunName(message.run());
@@ -167,7 +126,7 @@ absl::StatusOr<StreamRow> ParseStreamRow(const RegistryEntry& entry) {
 }
 
 absl::StatusOr<MarkRow> ParseMarkRow(const RegistryEntry& entry) {
-  ASSIGN_OR_RETURN(const auto message, ParseMessage<store::v1::MarkRow>(entry));
+  ASSIGN_OR_RETURN(const auto message, UnsealMessage<store::v1::MarkRow>(entry));
   MarkRow row;
   row.generation = Generation(message.generation());
   row.fingerprint = {message.durable(), message.tail_crc32c(), message.head_crc32c()};
@@ -205,12 +164,12 @@ absl::StatusOr<AssetRow> ParseAssetRow(const RegistryEntry& entry) {
 }
 
 absl::StatusOr<NodeRow> ParseNodeRow(const RegistryEntry& entry) {
-  ASSIGN_OR_RETURN(const auto message, ParseMessage<store::v1::NodeRow>(entry));
+  ASSIGN_OR_RETURN(const auto message, UnsealMessage<store::v1::NodeRow>(entry));
   return NodeRow{message.wanted(), message.machine_id(), message.boot_id()};
 }
 
 absl::StatusOr<std::string> ParseText(const RegistryEntry& entry) {
-  ASSIGN_OR_RETURN(const absl::string_view content, Unseal(entry));
+  ASSIGN_OR_RETURN(const absl::string_view content, UnsealRow(entry));
   return std::string(content);
 }
 
