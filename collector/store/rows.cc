@@ -97,7 +97,7 @@ RegistryEntry MakeEntry(StreamId id, const AssetRow& row) {
     version->set_crc32c(row.version->crc32c);
     message.set_stored_unix_nanos(absl::ToUnixNanos(row.stored));
   }
-  return Seal(AssetKey(id), message.SerializeAsString());
+  return SealRow(AssetKey(id), message.SerializeAsString());
 }
 
 RegistryEntry MakeEntry(absl::string_view node, const NodeRow& row) {
@@ -147,7 +147,7 @@ absl::StatusOr<MarkRow> ParseMarkRow(const RegistryEntry& entry) {
 }
 
 absl::StatusOr<AssetRow> ParseAssetRow(const RegistryEntry& entry) {
-  ASSIGN_OR_RETURN(const auto message, ParseMessage<store::v1::AssetRow>(entry));
+  ASSIGN_OR_RETURN(const auto message, UnsealMessage<store::v1::AssetRow>(entry));
   AssetRow row;
   row.identity = {message.node(), message.logdir_name(), message.path()};
   row.run = RunName(message.run());
