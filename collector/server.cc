@@ -121,6 +121,7 @@ struct Server::Parts {
   std::unique_ptr<Ingest> ingest;
   std::vector<std::unique_ptr<ThreadTaskQueue>> shard_queues;
   std::unique_ptr<ThreadTaskQueue> commit_queue;
+  std::unique_ptr<ThreadTaskQueue> asset_queue;
   std::unique_ptr<ThreadTaskQueue> session_queue;
 
   std::unique_ptr<ChangeNotifier> notifier;
@@ -161,6 +162,7 @@ absl::Status Server::Parts::OpenStore() {
 void Server::Parts::MakeIngest() {
   session_queue = std::make_unique<ThreadTaskQueue>("session", deps.clock);
   commit_queue = std::make_unique<ThreadTaskQueue>("commit", deps.clock);
+  asset_queue = std::make_unique<ThreadTaskQueue>("asset", deps.clock);
   const int shards = ThreadsOrCores(config.shards);
   std::vector<TaskQueue*> shard_pointers;
   for (int i = 0; i < shards; ++i) {
@@ -182,6 +184,7 @@ void Server::Parts::MakeIngest() {
   dependencies.log = deps.log;
   dependencies.session = session_queue.get();
   dependencies.commit = commit_queue.get();
+  dependencies.asset = asset_queue.get();
   dependencies.shards = std::move(shard_pointers);
   dependencies.on_fatal = [this](const absl::Status& status) {
     deps.log->Error("the registry cannot be trusted any more; ending to recover at the next start",
@@ -389,6 +392,7 @@ void Server::Stop() {
   for (auto& queue : parts->load_queues) queue->Stop();
   if (parts->session_queue != nullptr) parts->session_queue->Stop();
   for (auto& queue : parts->shard_queues) queue->Stop();
+  if (parts->asset_queue != nullptr) parts->asset_queue->Stop();
   if (parts->commit_queue != nullptr) parts->commit_queue->Stop();
 }
 

@@ -37,8 +37,9 @@ void ClusterPublisher::PublishIfChanged() {
 
 StreamStatus ClusterPublisher::DrawStream(const StreamEntry& entry) const {
   StreamStatus status;
-  const StreamIdentity& identity = entry.stream->identity();
-  status.run = entry.stream->run().value();
+  const StreamIdentity& identity = entry.identity();
+  status.run = entry.run().value();
+  status.kind = entry.is_asset() ? "asset" : "event";
   status.logdir_name = identity.logdir_name;
   status.file = identity.path;
   status.size_bytes = std::max(entry.source_bytes, entry.received);
@@ -48,6 +49,10 @@ StreamStatus ClusterPublisher::DrawStream(const StreamEntry& entry) const {
   status.received_bytes = entry.received;
   status.durable_bytes = entry.durable;
   status.state = StateOf(entry);
+  if (entry.is_asset()) {
+    status.size_bytes = entry.source_bytes;
+    return status;
+  }
   for (const ByteRange& range : entry.stream->lost()) {
     if (status.holes.size() >= options_.holes_max) break;
     status.holes.push_back({range.offset, range.length_bytes, "lost"});
@@ -78,7 +83,7 @@ std::shared_ptr<ClusterSnapshot> ClusterPublisher::Draw() {
     return node;
   };
   streams_->ForEach([&](const StreamEntry& entry) {
-    node_of(entry.stream->identity().node).streams.push_back(DrawStream(entry));
+    node_of(entry.identity().node).streams.push_back(DrawStream(entry));
   });
   sessions_->ForEachLive([&](const Session& session) {
     NodeStatus& node = node_of(session.node());

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/status_macros.h"
+
 namespace tributary {
 
 void Delivery::CheckRegistry() {
@@ -24,16 +26,55 @@ void Delivery::AssignNode(std::string wanted, std::string machine_id, std::strin
   });
 }
 
-void Delivery::OpenStreams(
-    std::vector<StreamRequest> requests,
-    Answer<absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>>> answer) {
-  deps_.commit->Post([this, requests = std::move(requests), answer = std::move(answer)]() mutable {
-    auto streams = deps_.store->OpenStreams(requests);
+void Delivery::OpenStreams(std::vector<StreamRequest> requests,
+                           std::vector<StreamRequest> asset_requests,
+                           Answer<absl::StatusOr<Opened>> answer) {
+  deps_.commit->Post([this, requests = std::move(requests),
+                      asset_requests = std::move(asset_requests),
+                      answer = std::move(answer)]() mutable {
+    absl::StatusOr<Opened> opened = OpenNow(requests, asset_requests);
     CheckRegistry();
-    deps_.session->Post([answer = std::move(answer), streams = std::move(streams)]() mutable {
-      answer(std::move(streams));
+    deps_.session->Post([answer = std::move(answer), opened = std::move(opened)]() mutable {
+      answer(std::move(opened));
     });
   });
+}
+
+absl::StatusOr<Delivery::Opened> Delivery::OpenNow(
+    const std::vector<StreamRequest>& requests, const std::vector<StreamRequest>& asset_requests) {
+  Opened opened;
+  ASSIGN_OR_RETURN(opened.streams, deps_.store->OpenStreams(requests));
+  if (!asset_requests.empty()) {
+    ASSIGN_OR_RETURN(opened.assets, deps_.store->assets()->Open(asset_requests));
+  }
+  return opened;
+}
+
+void Delivery::TakeAssetPart(AssetOrder order, Answer<AssetResult> taken,
+                             Answer<absl::Status> installed) {
+  deps_.asset->Post([this, order = std::move(order), taken = std::move(taken),
+                     installed = std::move(installed)]() mutable {
+    const std::shared_ptr<Asset> asset = order.asset;
+    const AssetVersion version = order.version;
+    AssetResult result = deps_.asset_desk->Take(std::move(order));
+    std::unique_ptr<AssetWriter> whole = std::move(result.whole);
+    deps_.session->Post([taken = std::move(taken), result = std::move(result)]() mutable {
+      taken(std::move(result));
+    });
+    if (whole == nullptr) return;
+    deps_.commit->Post([this, asset, version, whole = std::move(whole),
+                        installed = std::move(installed)]() mutable {
+      absl::Status status = deps_.store->assets()->Install(asset.get(), std::move(whole), version);
+      CheckRegistry();
+      deps_.session->Post([installed = std::move(installed), status = std::move(status)]() mutable {
+        installed(std::move(status));
+      });
+    });
+  });
+}
+
+void Delivery::DropAssets(uint64_t session) {
+  deps_.asset->Post([this, session] { deps_.asset_desk->Drop(session); });
 }
 
 namespace {

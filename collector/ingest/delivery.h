@@ -14,6 +14,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "collector/ingest/asset_desk.h"
 #include "collector/ingest/shard.h"
 #include "collector/store/store.h"
 #include "common/task_queue.h"
@@ -33,6 +34,9 @@ class Delivery {
     TaskQueue* session;
     TaskQueue* commit;
     std::vector<ShardSeat> shards;
+    // Null where no side files are taken.
+    AssetDesk* asset_desk = nullptr;
+    TaskQueue* asset = nullptr;
     // The registry can no longer be trusted: the process must end. Told on the commit queue, after
     // each order that finds it so. May be null.
     std::function<void(absl::Status)> on_fatal = nullptr;
@@ -44,6 +48,10 @@ class Delivery {
     std::shared_ptr<MirrorStream> stream;
     std::optional<uint64_t> ask_offset;
   };
+  struct Opened {
+    std::vector<std::shared_ptr<MirrorStream>> streams;
+    std::vector<std::shared_ptr<Asset>> assets;
+  };
   struct NewGeneration {
     // The store's: see Store::StartGeneration.
     absl::Status status;
@@ -54,13 +62,18 @@ class Delivery {
 
   void AssignNode(std::string wanted, std::string machine_id, std::string boot_id,
                   bool wanted_is_live_elsewhere, Answer<absl::StatusOr<std::string>> answer);
-  void OpenStreams(std::vector<StreamRequest> requests,
-                   Answer<absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>>> answer);
+  // Each kind in the order of its requests.
+  void OpenStreams(std::vector<StreamRequest> requests, std::vector<StreamRequest> asset_requests,
+                   Answer<absl::StatusOr<Opened>> answer);
   // In the order of the orders.
   void Offer(std::vector<OfferOrder> orders, Answer<std::vector<StreamOffer>> answer);
   // All slices belong to streams of the one shard.
   void Append(int shard, std::vector<ShardSlice> slices, Answer<AppendResult> answer);
   void Fill(FillOrder order, Answer<std::optional<SliceRefusal>> answer);
+  // `taken` is answered for each part. `installed` is answered after the last part of a version, if
+  // it was taken: OK when the version is durable and stands in its place.
+  void TakeAssetPart(AssetOrder order, Answer<AssetResult> taken, Answer<absl::Status> installed);
+  void DropAssets(uint64_t session);
   void StartGeneration(std::shared_ptr<MirrorStream> stream, Generation differs_from,
                        Answer<NewGeneration> answer);
   void AskFull(Answer<bool> answer);
@@ -68,6 +81,8 @@ class Delivery {
   int shards() const { return static_cast<int>(deps_.shards.size()); }
 
  private:
+  absl::StatusOr<Opened> OpenNow(const std::vector<StreamRequest>& requests,
+                                 const std::vector<StreamRequest>& asset_requests);
   // After each order that commits. On the commit queue.
   void CheckRegistry();
 

@@ -50,14 +50,18 @@ Ingest::Ingest(const Options& options, const Dependencies& dependencies)
                                    deps_.shards[i], events_.get(), deps_.metrics, deps_.log}));
     seats.push_back({shards_.back().get(), deps_.shards[i]});
   }
-  delivery_ = std::make_unique<Delivery>(
-      Delivery::Dependencies{deps_.store, deps_.session, deps_.commit, seats,
-                             [this](absl::Status status) { events_->OnFatal(std::move(status)); }});
+  if (deps_.store->assets() != nullptr) {
+    asset_desk_ = std::make_unique<AssetDesk>(deps_.store->assets(), deps_.metrics);
+  }
+  delivery_ = std::make_unique<Delivery>(Delivery::Dependencies{
+      deps_.store, deps_.session, deps_.commit, seats, asset_desk_.get(), deps_.asset,
+      [this](absl::Status status) { events_->OnFatal(std::move(status)); }});
   commit_cycle_ = std::make_unique<CommitCycle>(
       options_.commit, CommitCycle::Dependencies{deps_.store, deps_.clock, deps_.commit, seats,
                                                  events_.get(), deps_.metrics, deps_.log});
   SessionTable::Options sessions;
   sessions.limits = options_.limits;
+  if (asset_desk_ == nullptr) sessions.limits.asset_bytes_max = 0;
   sessions.credit = options_.credit;
   sessions.store_id = deps_.store->store_id();
   sessions.start_nonce = options_.start_nonce;
@@ -78,6 +82,9 @@ void Ingest::Start() {
   for (const std::shared_ptr<MirrorStream>& stream : deps_.store->Streams()) {
     streams_.Add(stream);
     by_shard[static_cast<size_t>(stream->shard())].push_back(stream);
+  }
+  if (asset_desk_ != nullptr) {
+    for (const std::shared_ptr<Asset>& asset : deps_.store->assets()->All()) streams_.Add(asset);
   }
   for (size_t i = 0; i < by_shard.size(); ++i) {
     if (by_shard[i].empty()) continue;
@@ -198,7 +205,7 @@ absl::StatusOr<ingest::v1::DescribeNodeResponse> Ingest::DescribeNode(
   response.set_store_id(deps_.store->store_id());
   StreamIdentity last;
   streams_.ForEachAfter(node, after.has_value() ? &*after : nullptr, [&](const StreamEntry& entry) {
-    const StreamIdentity& identity = entry.stream->identity();
+    const StreamIdentity& identity = entry.identity();
     if (request.logdir_names_size() > 0 &&
         std::find(request.logdir_names().begin(), request.logdir_names().end(),
                   identity.logdir_name) == request.logdir_names().end()) {
@@ -212,12 +219,17 @@ absl::StatusOr<ingest::v1::DescribeNodeResponse> Ingest::DescribeNode(
     ingest::v1::StreamDescription* stream = response.add_streams();
     stream->set_logdir_name(identity.logdir_name);
     stream->set_path(identity.path);
-    stream->set_run(entry.stream->run().value());
-    stream->set_run_since_unix_nanos(absl::ToUnixNanos(entry.stream->run_since()));
+    stream->set_run(entry.run().value());
+    stream->set_run_since_unix_nanos(absl::ToUnixNanos(entry.run_since()));
     stream->set_generation(entry.generation.value());
     stream->set_received(entry.received);
     stream->set_durable(entry.durable);
     stream->set_state(DescribedState(entry));
+    if (!entry.is_asset()) return true;
+    stream->set_kind(ingest::v1::STREAM_KIND_ASSET);
+    if (const auto version = entry.asset->version(); version.has_value()) {
+      FillVersion(*version, stream->mutable_asset());
+    }
     return true;
   });
   return response;

@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "collector/index/index.h"
+#include "collector/ingest/asset_desk.h"
 #include "collector/ingest/cluster_publisher.h"
 #include "collector/ingest/commit_cycle.h"
 #include "collector/ingest/delivery.h"
@@ -53,6 +54,8 @@ class Ingest {
     Logger* log;
     TaskQueue* session;
     TaskQueue* commit;
+    // Versions of side files are written there. Unused if the store takes none.
+    TaskQueue* asset;
     // As many as the store has shards.
     std::vector<TaskQueue*> shards;
     // The registry cannot be trusted any more: end the process with exit code 1. Called on the
@@ -96,6 +99,7 @@ class Ingest {
   const Dependencies deps_;
   std::unique_ptr<Events> events_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<AssetDesk> asset_desk_;  // null if the store takes no side files
   std::unique_ptr<Delivery> delivery_;
   std::unique_ptr<CommitCycle> commit_cycle_;
   StreamTable streams_;

@@ -70,6 +70,12 @@ std::optional<MessageRefusal> CheckLogdirs(const ingest::v1::Hello& hello,
 
 }  // namespace
 
+void FillVersion(const AssetVersion& version, ingest::v1::AssetVersion* out) {
+  out->set_size_bytes(version.size_bytes);
+  out->set_modified_unix_nanos(version.modified_unix_nanos);
+  out->set_crc32c(version.crc32c);
+}
+
 std::optional<MessageRefusal> CheckHello(const ingest::v1::Hello& hello, absl::string_view store_id,
                                          const SessionLimits& limits) {
   if (hello.protocol_version() < 1) {
@@ -95,7 +101,8 @@ std::optional<MessageRefusal> CheckHello(const ingest::v1::Hello& hello, absl::s
 }
 
 std::optional<MessageRefusal> CheckOpen(const ingest::v1::Open& open, const SessionLimits& limits) {
-  if (open.kind() != ingest::v1::STREAM_KIND_EVENT) {
+  const bool is_asset = open.kind() == ingest::v1::STREAM_KIND_ASSET && limits.asset_bytes_max > 0;
+  if (open.kind() != ingest::v1::STREAM_KIND_EVENT && !is_asset) {
     return MessageRefusal{
         ingest::v1::REFUSAL_REASON_UNSUPPORTED,
         absl::StrCat("stream kind ", static_cast<int>(open.kind()), " is not taken")};
@@ -120,6 +127,16 @@ std::optional<MessageRefusal> CheckOpen(const ingest::v1::Open& open, const Sess
       return bad_path(absl::StrCat("the path has the component '", part, "'"));
     }
   }
+  return std::nullopt;
+}
+
+std::optional<MessageRefusal> CheckAssetPart(const ingest::v1::AssetPart& part,
+                                             const SessionLimits& limits) {
+  if (part.data().size() > limits.chunk_bytes_max) {
+    return Limit("payload of a part", part.data().size(), limits.chunk_bytes_max);
+  }
+  const bool of_empty_file = part.last() && part.version().size_bytes() == 0;
+  if (part.data().empty() && !of_empty_file) return Protocol("a part holds no bytes");
   return std::nullopt;
 }
 

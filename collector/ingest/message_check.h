@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "collector/store/rows.h"
 #include "tributary/ingest/v1/ingest.pb.h"
 
 namespace tributary {
@@ -23,7 +24,7 @@ struct SessionLimits {
   uint32_t open_batch_max = 1'000;
   uint32_t streams_max = 200'000;
   uint32_t path_bytes_max = 4'096;
-  uint64_t asset_bytes_max = 256u << 20;
+  uint64_t asset_bytes_max = 256u << 20;  // 0: no side files are taken
   // Below three quarters of ping_wait: an agent that knows no pings is heard in the last of that.
   absl::Duration heartbeat = absl::Seconds(3);
   absl::Duration dead_after = absl::Seconds(20);
@@ -45,12 +46,20 @@ struct MessageRefusal {
   std::string detail;
 };
 
+// A version as messages have it.
+void FillVersion(const AssetVersion& version, ingest::v1::AssetVersion* out);
+
 // Everything about Hello that needs no other state. nullopt: it is good.
 std::optional<MessageRefusal> CheckHello(const ingest::v1::Hello& hello, absl::string_view store_id,
                                          const SessionLimits& limits);
 
 // Everything about one Open but its logdir and its number.
 std::optional<MessageRefusal> CheckOpen(const ingest::v1::Open& open, const SessionLimits& limits);
+
+// LIMIT for the part itself, or PROTOCOL for one without bytes. What concerns its version is a
+// matter of the stream.
+std::optional<MessageRefusal> CheckAssetPart(const ingest::v1::AssetPart& part,
+                                             const SessionLimits& limits);
 
 // LIMIT for a chunk, or PROTOCOL for a slice without bytes. `bytes` is set to the payload.
 std::optional<MessageRefusal> CheckChunk(const ingest::v1::Chunk& chunk,

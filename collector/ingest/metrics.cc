@@ -27,6 +27,11 @@ IngestMetrics::IngestMetrics(MetricsRegistry* registry)
                                "Files whose bytes changed at the source: mirrored anew.")),
       bytes_filled_(registry->AddCounter("tributary_collector_filled_bytes_total",
                                          "Bytes put where a mirror had unfilled zeros.")),
+      asset_bytes_taken_(registry->AddCounter("tributary_collector_asset_bytes_total",
+                                              "Payload bytes of side files.")),
+      assets_installed_(
+          registry->AddCounter("tributary_collector_assets_installed_total",
+                               "Versions of side files that became durable and visible.")),
       commit_seconds_(registry->AddHistogram(
           "tributary_collector_commit_seconds", "Time of a commit cycle, from noting to durable.",
           {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5})),
@@ -65,6 +70,8 @@ void IngestMetrics::BytesRepeated(uint64_t bytes) { bytes_repeated_.Increment(by
 void IngestMetrics::BytesRefused(uint64_t bytes) { bytes_refused_.Increment(bytes); }
 void IngestMetrics::GenerationStarted() { generations_started_.Increment(); }
 void IngestMetrics::FillTaken(uint64_t bytes) { bytes_filled_.Increment(bytes); }
+void IngestMetrics::AssetBytesTaken(uint64_t bytes) { asset_bytes_taken_.Increment(bytes); }
+void IngestMetrics::AssetInstalled() { assets_installed_.Increment(); }
 void IngestMetrics::Committed(absl::Duration took, uint64_t streams) {
   commit_seconds_.Observe(absl::ToDoubleSeconds(took));
   streams_committed_.Increment(streams);

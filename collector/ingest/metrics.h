@@ -11,7 +11,7 @@
 
 namespace tributary {
 
-// Bytes balance: accepted = stored + repeated + filled + refused + in flight.
+// Bytes balance: accepted = stored + repeated + filled + of side files + refused + in flight.
 class IngestMetrics {
  public:
   explicit IngestMetrics(MetricsRegistry* registry);
@@ -27,6 +27,9 @@ class IngestMetrics {
   void BytesRefused(uint64_t bytes);
   void GenerationStarted();
   void FillTaken(uint64_t bytes);
+  // A part of a side file; a version that took the place of the former one.
+  void AssetBytesTaken(uint64_t bytes);
+  void AssetInstalled();
   // One commit cycle, from the first note to the last ack.
   void Committed(absl::Duration took, uint64_t streams);
   void CommitFailed();
@@ -46,6 +49,8 @@ class IngestMetrics {
   Counter bytes_refused_;
   Counter generations_started_;
   Counter bytes_filled_;
+  Counter asset_bytes_taken_;
+  Counter assets_installed_;
   Histogram commit_seconds_;
   Counter streams_committed_;
   Counter commits_failed_;

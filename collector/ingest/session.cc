@@ -110,6 +110,7 @@ void Session::End(absl::string_view why) {
   }
   open_.clear();
   if (was_live) context_->pool->Release(id_);
+  if (sent_assets_) context_->delivery->DropAssets(id_.value());
   context_->streams->Changed();
   context_->metrics->SessionClosed();
   peer_->Close();
@@ -202,7 +203,7 @@ void Session::OnLiveMessage(AgentMessage message) {
     case AgentMessage::kFill:
       return OnFill(std::move(*message.mutable_fill()));
     case AgentMessage::kAssetPart:
-      return OnAssetPart(message.asset_part());
+      return OnAssetPart(std::move(*message.mutable_asset_part()));
     case AgentMessage::kListingComplete:
       return OnListingComplete(message.listing_complete());
     case AgentMessage::kHeartbeat:
@@ -296,82 +297,101 @@ void Session::OnOpenBatch(ingest::v1::OpenBatch message) {
     return;
   }
   auto batch = std::make_shared<Batch>();
-  std::vector<StreamRequest> requests;
+  Requests requests;
   absl::flat_hash_map<uint32_t, bool> numbers;
   absl::flat_hash_map<std::pair<std::string, std::string>, bool> paths;
   for (ingest::v1::Open& open : *message.mutable_opens()) {
-    Batch::Place place;
-    place.number = open.stream();
-    if (open.has_ask_offset()) place.ask_offset = open.ask_offset();
-    if (!numbers.emplace(place.number, true).second) {
+    if (!numbers.emplace(open.stream(), true).second) {
       Refuse(ingest::v1::REFUSAL_REASON_PROTOCOL,
-             absl::StrCat("stream number ", place.number, " twice in one OpenBatch"));
+             absl::StrCat("stream number ", open.stream(), " twice in one OpenBatch"));
       return;
     }
-    place.refusal = CheckPlace(open, requests.size());
-    if (!place.refusal.has_value() &&
-        !paths.emplace(std::pair(open.logdir_name(), open.path()), true).second) {
-      place.refusal =
-          MessageRefusal{ingest::v1::REFUSAL_REASON_PATH, "the same path twice in one OpenBatch"};
-    }
-    // Whatever was open under the number is replaced.
-    LetGo(place.number);
-    if (!place.refusal.has_value()) {
-      StreamRequest request;
-      request.identity = {node_, open.logdir_name(), open.path()};
-      request.run = RunName(open.run());
-      request.run_why = open.run_why();
-      request.merge = open.merge();
-      // Named from now on: a listing that completes before the offers does not take it for gone.
-      if (StreamEntry* entry = context_->streams->Find(request.identity)) entry->named_by = id_;
-      requests.push_back(std::move(request));
-    }
-    place.open = std::move(open);
-    batch->places.push_back(std::move(place));
+    const bool first = paths.emplace(std::pair(open.logdir_name(), open.path()), true).second;
+    AddPlace(std::move(open), batch.get(), &requests, first);
   }
   batch_under_way_ = true;
-  context_->delivery->OpenStreams(std::move(requests),
-                                  [host = context_->host, id = id_, batch](auto streams) {
+  context_->delivery->OpenStreams(std::move(requests.events), std::move(requests.assets),
+                                  [host = context_->host, id = id_, batch](auto opened) {
                                     if (Session* session = host->FindSession(id)) {
-                                      session->OnStreams(batch, std::move(streams));
+                                      session->OnStreams(batch, std::move(opened));
                                     }
                                   });
 }
 
-void Session::OnStreams(std::shared_ptr<Batch> batch,
-                        absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>> streams) {
-  if (!streams.ok()) {
-    const RefusalReason reason = absl::IsResourceExhausted(streams.status())
-                                     ? ingest::v1::REFUSAL_REASON_STORE_FULL
-                                     : ingest::v1::REFUSAL_REASON_STORE_FAILED;
-    for (Batch::Place& place : batch->places) {
-      if (place.refusal.has_value()) continue;
-      place.refusal = MessageRefusal{reason, std::string(streams.status().message())};
-    }
-    if (reason == ingest::v1::REFUSAL_REASON_STORE_FULL) {
-      context_->host->OnStoreFull();
-      context_->pool->Owe(id_);
-    }
-    batch_under_way_ = false;
-    SendOffers(*batch, {});
+void Session::AddPlace(ingest::v1::Open open, Batch* batch, Requests* requests,
+                       bool first_of_path) {
+  Batch::Place place;
+  place.number = open.stream();
+  if (open.has_ask_offset()) place.ask_offset = open.ask_offset();
+  place.refusal = CheckPlace(open, requests->size());
+  if (!place.refusal.has_value() && !first_of_path) {
+    place.refusal =
+        MessageRefusal{ingest::v1::REFUSAL_REASON_PATH, "the same path twice in one OpenBatch"};
+  }
+  // Whatever was open under the number is replaced.
+  LetGo(place.number);
+  if (!place.refusal.has_value()) {
+    StreamRequest request;
+    request.identity = {node_, open.logdir_name(), open.path()};
+    request.run = RunName(open.run());
+    request.run_why = open.run_why();
+    request.merge = open.merge();
+    // Named from now on: a listing that completes before the offers does not take it for gone.
+    if (StreamEntry* entry = context_->streams->Find(request.identity)) entry->named_by = id_;
+    const bool is_asset = open.kind() == ingest::v1::STREAM_KIND_ASSET;
+    (is_asset ? requests->assets : requests->events).push_back(std::move(request));
+  }
+  place.open = std::move(open);
+  batch->places.push_back(std::move(place));
+}
+
+void Session::OnNoStreams(Batch* batch, const absl::Status& why) {
+  const RefusalReason reason = absl::IsResourceExhausted(why)
+                                   ? ingest::v1::REFUSAL_REASON_STORE_FULL
+                                   : ingest::v1::REFUSAL_REASON_STORE_FAILED;
+  for (Batch::Place& place : batch->places) {
+    if (place.refusal.has_value()) continue;
+    place.refusal = MessageRefusal{reason, std::string(why.message())};
+  }
+  if (reason == ingest::v1::REFUSAL_REASON_STORE_FULL) {
+    context_->host->OnStoreFull();
+    context_->pool->Owe(id_);
+  }
+  batch_under_way_ = false;
+  SendOffers(*batch, {});
+}
+
+void Session::OnStreams(std::shared_ptr<Batch> batch, absl::StatusOr<Delivery::Opened> opened) {
+  if (!opened.ok()) {
+    OnNoStreams(batch.get(), opened.status());
     return;
   }
   std::vector<Delivery::OfferOrder> orders;
-  size_t next = 0;
+  size_t next_event = 0;
+  size_t next_asset = 0;
   for (Batch::Place& place : batch->places) {
     if (place.refusal.has_value()) continue;
-    const std::shared_ptr<MirrorStream>& stream = (*streams)[next++];
-    place.is_new = context_->streams->Find(stream->id()) == nullptr;
-    place.entry = context_->streams->Add(stream);
+    const size_t known = context_->streams->size();
+    if (place.open.kind() == ingest::v1::STREAM_KIND_ASSET) {
+      place.entry = context_->streams->Add(opened->assets[next_asset++]);
+    } else {
+      place.entry = context_->streams->Add(opened->streams[next_event++]);
+    }
+    if (place.entry == nullptr) {
+      place.refusal = MessageRefusal{ingest::v1::REFUSAL_REASON_PATH,
+                                     "the path is known as a stream of another kind"};
+      continue;
+    }
+    place.is_new = context_->streams->size() > known;
     place.entry->named_by = id_;
     place.entry->source_state = ingest::v1::SOURCE_STATE_LIVE;
     place.entry->source_bytes = place.open.size_bytes();
     // Before the shard is asked: what another session sends from here on comes to nothing, what it
     // sent before is in the offer.
     Hold(place.entry, place.number);
-    orders.push_back({stream, place.ask_offset});
+    if (!place.entry->is_asset()) orders.push_back({place.entry->stream, place.ask_offset});
   }
-  context_->metrics->StreamsOpened(orders.size());
+  context_->metrics->StreamsOpened(next_event + next_asset);
   context_->delivery->Offer(std::move(orders),
                             [host = context_->host, id = id_, batch](auto offers) {
                               if (Session* session = host->FindSession(id)) {
@@ -448,7 +468,20 @@ void Session::TakeOffer(uint32_t number, const StreamOffer& offer) {
   OnMoved(*open.entry);
 }
 
+Session::OpenStream* Session::FindEvents(uint32_t number) {
+  OpenStream* const open = FindOffered(number);
+  return open == nullptr || open->entry->is_asset() ? nullptr : open;
+}
+
 namespace {
+
+void FillAssetOffer(const StreamEntry& entry, bool is_new, ingest::v1::Offer* out) {
+  out->set_run(entry.run().value());
+  if (!is_new) out->set_run_since_unix_nanos(absl::ToUnixNanos(entry.run_since()));
+  if (const std::optional<AssetVersion> version = entry.asset->version()) {
+    FillVersion(*version, out->mutable_asset());
+  }
+}
 
 void FillOffer(const StreamEntry& entry, const StreamOffer& offer, bool is_new,
                ingest::v1::Offer* out) {
@@ -458,8 +491,8 @@ void FillOffer(const StreamEntry& entry, const StreamOffer& offer, bool is_new,
   out->set_head_crc32c(offer.fingerprint.head_crc32c);
   out->set_received(offer.progress.received);
   out->set_durable(offer.durable);
-  out->set_run(entry.stream->run().value());
-  if (!is_new) out->set_run_since_unix_nanos(absl::ToUnixNanos(entry.stream->run_since()));
+  out->set_run(entry.run().value());
+  if (!is_new) out->set_run_since_unix_nanos(absl::ToUnixNanos(entry.run_since()));
   for (const ByteRange& range : offer.unfilled) {
     ingest::v1::Range* told = out->add_unfilled();
     told->set_offset(range.offset);
@@ -483,22 +516,28 @@ void Session::SendOffers(const Batch& batch, const std::vector<StreamOffer>& off
       offer->set_refused_detail(place.refusal->detail);
       continue;
     }
-    const StreamOffer& made = offers[next++];
+    const bool is_asset = place.entry->is_asset();
+    const StreamOffer* const made = is_asset ? nullptr : &offers[next++];
     const auto it = open_.find(place.number);
     if (it == open_.end() || it->second.entry != place.entry) {
       offer->set_refused(ingest::v1::REFUSAL_REASON_NOT_OPEN);
       offer->set_refused_detail("closed, or opened by a newer session");
       continue;
     }
-    if (const auto refusal = CheckOffer(*place.entry, made); refusal.has_value()) {
+    if (is_asset) {
+      it->second.offered = true;
+      FillAssetOffer(*place.entry, place.is_new, offer);
+      continue;
+    }
+    if (const auto refusal = CheckOffer(*place.entry, *made); refusal.has_value()) {
       LetGo(place.number);
       context_->metrics->Refused(refusal->reason);
       offer->set_refused(refusal->reason);
       offer->set_refused_detail(refusal->detail);
       continue;
     }
-    TakeOffer(place.number, made);
-    FillOffer(*place.entry, made, place.is_new, offer);
+    TakeOffer(place.number, *made);
+    FillOffer(*place.entry, *made, place.is_new, offer);
   }
   Send(std::move(message));
 }

@@ -141,6 +141,12 @@ class Session {
     };
     std::vector<Place> places;
   };
+  // What an OpenBatch asks the store for, by kind.
+  struct Requests {
+    std::vector<StreamRequest> events;
+    std::vector<StreamRequest> assets;
+    size_t size() const { return events.size() + assets.size(); }
+  };
 
   // The one place where the state changes.
   void SetState(SessionState to, absl::string_view why);
@@ -155,15 +161,18 @@ class Session {
 
   void OnOpenBatch(ingest::v1::OpenBatch batch);
   std::optional<MessageRefusal> CheckPlace(const ingest::v1::Open& open, size_t opens_before);
-  void OnStreams(std::shared_ptr<Batch> batch,
-                 absl::StatusOr<std::vector<std::shared_ptr<MirrorStream>>> streams);
+  void AddPlace(ingest::v1::Open open, Batch* batch, Requests* requests, bool first_of_path);
+  void OnStreams(std::shared_ptr<Batch> batch, absl::StatusOr<Delivery::Opened> opened);
+  // The store could open nothing.
+  void OnNoStreams(Batch* batch, const absl::Status& why);
   void OnOffers(std::shared_ptr<Batch> batch, std::vector<StreamOffer> offers);
   void SendOffers(const Batch& batch, const std::vector<StreamOffer>& offers);
   // Makes this session the one that writes the stream, under `number`.
   void Hold(StreamEntry* entry, uint32_t number);
   void LetGo(uint32_t number);
-  // Null if the stream is not open, or not offered yet.
+  // Null if the stream is not open, or not offered yet; FindEvents: or is no event file.
   OpenStream* FindOffered(uint32_t number);
+  OpenStream* FindEvents(uint32_t number);
   // Why the shard's offer cannot be made; nullopt if it can.
   std::optional<MessageRefusal> CheckOffer(const StreamEntry& entry, const StreamOffer& offer);
   void TakeOffer(uint32_t number, const StreamOffer& offer);
@@ -173,7 +182,18 @@ class Session {
   void Append(int shard, std::vector<ShardSlice> slices);
   void OnAppended(AppendResult result);
   void OnFill(ingest::v1::Fill fill);
-  void OnAssetPart(const ingest::v1::AssetPart& part);
+
+  // In session_assets.cc.
+  void OnAssetPart(ingest::v1::AssetPart part);
+  void OnAssetTaken(const AssetVersion& version, const AssetResult& result, uint32_t number,
+                    StreamId asset);
+  void OnAssetInstalled(const AssetVersion& version, const absl::Status& status, uint32_t number,
+                        StreamId asset);
+  // Whether the asset is open under the number still.
+  bool HasAsset(uint32_t number, StreamId asset);
+  void SendAssetAck(uint32_t number, const AssetVersion& version, uint64_t received_bytes,
+                    bool durable);
+
   void OnNewGeneration(const ingest::v1::NewGeneration& request);
   void OnGeneration(uint32_t number, StreamEntry* entry, Delivery::NewGeneration result);
   void OnStreamReport(const ingest::v1::StreamReport& report);
@@ -190,7 +210,8 @@ class Session {
   absl::flat_hash_map<uint32_t, OpenStream> open_;
   std::vector<uint32_t> dirty_;
   bool batch_under_way_ = false;
-  uint64_t slices_in_flight_ = 0;
+  uint64_t slices_in_flight_ = 0;  // parts of side files too
+  bool sent_assets_ = false;
 
   uint64_t pings_ = 0;
   uint64_t pong_ = 0;

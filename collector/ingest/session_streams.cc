@@ -43,7 +43,7 @@ void Session::OnChunk(ingest::v1::Chunk chunk) {
   std::vector<std::vector<ShardSlice>> by_shard(static_cast<size_t>(context_->delivery->shards()));
   absl::flat_hash_set<uint32_t> not_open;
   for (ingest::v1::Slice& slice : *chunk.mutable_slices()) {
-    const OpenStream* open = FindOffered(slice.stream());
+    const OpenStream* open = FindEvents(slice.stream());
     if (open == nullptr) {
       context_->metrics->BytesRefused(slice.data().size());
       context_->pool->Refuse(id_, slice.data().size());
@@ -88,7 +88,7 @@ void Session::Append(int shard, std::vector<ShardSlice> slices) {
 void Session::OnAppended(AppendResult result) {
   slices_in_flight_ -= result.slices;
   for (const SliceRefusal& refusal : result.refusals) {
-    const OpenStream* open = FindOffered(refusal.number);
+    const OpenStream* open = FindEvents(refusal.number);
     // Refused for a stream that is no longer under that number: the agent knows already.
     if (open == nullptr || open->entry->stream->id() != refusal.stream) continue;
     open->entry->failed = refusal.reason == ingest::v1::REFUSAL_REASON_STORE_FAILED;
@@ -115,7 +115,7 @@ void Session::OnFill(ingest::v1::Fill fill) {
     return;
   }
   context_->metrics->BytesAccepted(bytes);
-  const OpenStream* open = FindOffered(fill.stream());
+  const OpenStream* open = FindEvents(fill.stream());
   if (open == nullptr) {
     context_->pool->Refuse(id_, bytes);
     context_->metrics->BytesRefused(bytes);
@@ -173,21 +173,8 @@ void Session::OnFillDurable(uint32_t number, Generation generation, ByteRange ra
   Send(std::move(message));
 }
 
-void Session::OnAssetPart(const ingest::v1::AssetPart& part) {
-  if (!context_->pool->Spend(id_, part.data().size())) {
-    Refuse(ingest::v1::REFUSAL_REASON_PROTOCOL, "a part of an asset without credit for it");
-    return;
-  }
-  context_->metrics->BytesAccepted(part.data().size());
-  context_->metrics->BytesRefused(part.data().size());
-  context_->pool->Refuse(id_, part.data().size());
-  RefuseStream(ingest::v1::REFUSAL_REASON_UNSUPPORTED, "this collector takes no assets",
-               part.stream());
-  context_->host->WantsFlush(this);
-}
-
 void Session::OnNewGeneration(const ingest::v1::NewGeneration& request) {
-  OpenStream* open = FindOffered(request.stream());
+  OpenStream* open = FindEvents(request.stream());
   if (open == nullptr) {
     RefuseStream(ingest::v1::REFUSAL_REASON_NOT_OPEN,
                  "a new generation of a stream that is not open", request.stream());
@@ -223,7 +210,7 @@ void Session::OnNewGeneration(const ingest::v1::NewGeneration& request) {
 }
 
 void Session::OnGeneration(uint32_t number, StreamEntry* entry, Delivery::NewGeneration result) {
-  OpenStream* open = FindOffered(number);
+  OpenStream* open = FindEvents(number);
   if (open == nullptr || open->entry != entry) return;
   open->renewing = false;
   auto batch = Batch();

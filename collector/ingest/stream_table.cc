@@ -18,7 +18,27 @@ StreamEntry* StreamTable::Add(const std::shared_ptr<MirrorStream>& stream) {
     by_id_[stream->id()] = slot.get();
     Changed();
   }
-  return slot.get();
+  return slot->is_asset() ? nullptr : slot.get();
+}
+
+StreamEntry* StreamTable::Add(const std::shared_ptr<Asset>& asset) {
+  std::unique_ptr<StreamEntry>& slot = by_identity_[asset->identity()];
+  if (slot == nullptr) {
+    slot = std::make_unique<StreamEntry>();
+    slot->asset = asset;
+    by_id_[asset->id()] = slot.get();
+    TakeVersion(slot.get());
+  }
+  return slot->is_asset() ? slot.get() : nullptr;
+}
+
+void StreamTable::TakeVersion(StreamEntry* entry) {
+  const std::optional<AssetVersion> version = entry->asset->version();
+  const uint64_t bytes = version.has_value() ? version->size_bytes : 0;
+  entry->received = bytes;
+  entry->visible = bytes;
+  entry->durable = bytes;
+  Changed();
 }
 
 StreamEntry* StreamTable::Find(StreamId id) {

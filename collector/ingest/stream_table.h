@@ -17,13 +17,16 @@
 #include "collector/index/index.h"
 #include "collector/ingest/credit_pool.h"
 #include "collector/ingest/shard.h"
+#include "collector/store/asset_store.h"
 #include "collector/store/store.h"
 #include "tributary/ingest/v1/ingest.pb.h"
 
 namespace tributary {
 
 struct StreamEntry {
+  // One of the two: an event file, or a side file.
   std::shared_ptr<MirrorStream> stream;
+  std::shared_ptr<Asset> asset;
   std::shared_ptr<FileIndex> index;  // null: mirrored only, or not opened since the start
 
   // The session that may write it, and its number there. 0: none.
@@ -37,22 +40,34 @@ struct StreamEntry {
   uint64_t source_bytes = 0;  // as last told
 
   Generation generation;
+  // Of a side file all three are the size of the version that is durable.
   uint64_t received = 0;
   uint64_t visible = 0;
   uint64_t durable = 0;
   uint64_t rewinds = 0;  // see StreamProgress
   bool overwritten = false;
   bool failed = false;
+
+  bool is_asset() const { return asset != nullptr; }
+  const StreamIdentity& identity() const {
+    return is_asset() ? asset->identity() : stream->identity();
+  }
+  const RunName& run() const { return is_asset() ? asset->run() : stream->run(); }
+  absl::Time run_since() const { return is_asset() ? asset->run_since() : stream->run_since(); }
 };
 
 class StreamTable {
  public:
   // Adds the stream, or finds its entry. Entries stay where they are for ever.
+  // Null if the path is known as one of the other kind.
   StreamEntry* Add(const std::shared_ptr<MirrorStream>& stream);
+  StreamEntry* Add(const std::shared_ptr<Asset>& asset);
   // Null if there is none.
   StreamEntry* Find(StreamId id);
   StreamEntry* Find(const StreamIdentity& identity);
 
+  // Another version of the entry's asset is durable.
+  void TakeVersion(StreamEntry* entry);
   // What a shard told. What is older than what is known already changes nothing.
   void Take(StreamEntry* entry, const StreamProgress& progress);
   void Take(StreamEntry* entry, const StreamOffer& offer);

@@ -28,6 +28,7 @@ struct StreamStatus {
   uint64_t durable_bytes = 0;
   std::string state;  // "live", "source_shorter", "source_gone", "overwritten", "failed"
   std::vector<Hole> holes;
+  std::string kind = "event";  // or "asset": a side file
 };
 
 struct AgentStatus {

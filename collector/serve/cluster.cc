@@ -35,6 +35,7 @@ void WriteStream(const StreamStatus& stream, JsonWriter* writer) {
   WriteText("run", stream.run, writer);
   WriteText("logdir", stream.logdir_name, writer);
   WriteText("file", stream.file, writer);
+  WriteText("kind", stream.kind, writer);
   WriteCount("size", stream.size_bytes, writer);
   WriteCount("records", stream.records, writer);
   WriteCount("received", stream.received_bytes, writer);

@@ -94,6 +94,7 @@ void CollectorNode::Start() {
   dependencies.log = deps_.log;
   dependencies.session = &process->session;
   dependencies.commit = &process->commit;
+  dependencies.asset = &process->asset;
   for (int i = 0; i < options_.shards; ++i) {
     process->shards.push_back(std::make_unique<ManualTaskQueue>(deps_.clock));
     dependencies.shards.push_back(process->shards.back().get());
@@ -118,6 +119,7 @@ void CollectorNode::EndProcess(bool machine) {
   deps_.network->CollectorDied(machine);
   process_->session.Clear();
   process_->commit.Clear();
+  process_->asset.Clear();
   for (auto& queue : process_->shards) queue->Clear();
   process_->ingest.reset();
   process_.reset();
@@ -156,6 +158,7 @@ std::vector<ManualTaskQueue*> CollectorNode::ReadyQueues() const {
   add(&process_->session);
   if (frozen_) return ready;
   add(&process_->commit);
+  add(&process_->asset);
   for (const auto& queue : process_->shards) add(queue.get());
   return ready;
 }
@@ -171,7 +174,7 @@ absl::Duration CollectorNode::next_due() const {
   if (process_ == nullptr) return absl::InfiniteDuration();
   absl::Duration due = process_->session.next_due();
   if (frozen_) return due;
-  due = std::min(due, process_->commit.next_due());
+  due = std::min({due, process_->commit.next_due(), process_->asset.next_due()});
   for (const auto& queue : process_->shards) due = std::min(due, queue->next_due());
   return due;
 }

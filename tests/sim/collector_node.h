@@ -96,11 +96,12 @@ class CollectorNode {
  private:
   struct Process {
     explicit Process(FakeClock* clock)
-        : session(clock), commit(clock), metrics(&metrics_registry) {}
+        : session(clock), commit(clock), asset(clock), metrics(&metrics_registry) {}
 
     MetricsRegistry metrics_registry;
     ManualTaskQueue session;
     ManualTaskQueue commit;
+    ManualTaskQueue asset;
     std::vector<std::unique_ptr<ManualTaskQueue>> shards;
     IngestMetrics metrics;
     ClusterBoard board;

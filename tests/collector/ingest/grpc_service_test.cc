@@ -107,7 +107,8 @@ class Collector {
       : metrics(&metrics_registry),
         index(Index::Make({})),
         session("session", RealClock()),
-        commit("commit", RealClock()) {
+        commit("commit", RealClock()),
+        asset("asset", RealClock()) {
     auto opened = SqliteRegistry::Open(data_dir);
     CHECK(opened.ok(), opened.status().message());
     registry = *std::move(opened);
@@ -128,6 +129,7 @@ class Collector {
     deps.log = &log;
     deps.session = &session;
     deps.commit = &commit;
+    deps.asset = &asset;
     for (int i = 0; i < store_options.shards; ++i) {
       shard_queues.push_back(std::make_unique<ThreadTaskQueue>("shard", RealClock()));
       deps.shards.push_back(shard_queues.back().get());
@@ -153,6 +155,7 @@ class Collector {
     server->Stop(absl::Seconds(2));
     session.Stop();
     for (auto& queue : shard_queues) queue->Stop();
+    asset.Stop();
     commit.Stop();
   }
 
@@ -176,6 +179,7 @@ class Collector {
   std::vector<std::unique_ptr<ThreadTaskQueue>> shard_queues;
   ThreadTaskQueue session;
   ThreadTaskQueue commit;
+  ThreadTaskQueue asset;
   std::unique_ptr<GrpcServer> server;
   std::unique_ptr<Door> door;
 };

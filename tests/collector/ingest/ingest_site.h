@@ -45,6 +45,7 @@ class IngestSite {
       : files(&clock),
         session(&clock),
         commit(&clock),
+        asset(&clock),
         store(shards, &files),
         metrics(&registry),
         index(Index::Make({})) {
@@ -59,7 +60,7 @@ class IngestSite {
 
   void Start() {
     Ingest::Dependencies deps;
-    deps.store = &store;
+    deps.store = other_store != nullptr ? other_store : &store;
     deps.index = index.get();
     deps.files = &files;
     deps.clock = &clock;
@@ -68,6 +69,7 @@ class IngestSite {
     deps.log = &log;
     deps.session = &session;
     deps.commit = &commit;
+    deps.asset = &asset;
     for (auto& queue : shard_queues) deps.shards.push_back(queue.get());
     deps.on_fatal = [this](absl::Status status) { fatal = std::move(status); };
     ingest = std::make_unique<Ingest>(options_, deps);
@@ -80,6 +82,7 @@ class IngestSite {
     while (more) {
       more = session.RunOne();
       if (!commit_frozen) more = commit.RunOne() || more;
+      if (!asset_frozen) more = asset.RunOne() || more;
       for (auto& queue : shard_queues) {
         if (!shards_frozen) more = queue->RunOne() || more;
       }
@@ -97,8 +100,10 @@ class IngestSite {
   FakeFileSystem files;
   ManualTaskQueue session;
   ManualTaskQueue commit;
+  ManualTaskQueue asset;
   std::vector<std::unique_ptr<ManualTaskQueue>> shard_queues;
   FakeStore store;
+  Store* other_store = nullptr;  // instead of it; before Start
   CaptureLogger log;
   MetricsRegistry registry;
   IngestMetrics metrics;
@@ -108,6 +113,7 @@ class IngestSite {
   absl::Status fatal;
   bool shards_frozen = false;
   bool commit_frozen = false;
+  bool asset_frozen = false;
 
  private:
   Ingest::Options options_;

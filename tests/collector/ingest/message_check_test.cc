@@ -126,12 +126,14 @@ TEST(MessageCheckTest, Open_OfLongNames) {
 }
 
 TEST(MessageCheckTest, Open_OfOtherKinds) {
-  for (const ingest::v1::StreamKind kind :
-       {ingest::v1::STREAM_KIND_UNSPECIFIED, ingest::v1::STREAM_KIND_ASSET}) {
-    ingest::v1::Open open = GoodOpen();
-    open.set_kind(kind);
-    EXPECT_EQ(ReasonOf(CheckOpen(open, {})), ingest::v1::REFUSAL_REASON_UNSUPPORTED);
-  }
+  SessionLimits no_assets;
+  no_assets.asset_bytes_max = 0;
+  ingest::v1::Open open = GoodOpen();
+  open.set_kind(ingest::v1::STREAM_KIND_ASSET);
+  EXPECT_FALSE(CheckOpen(open, {}).has_value());
+  EXPECT_EQ(ReasonOf(CheckOpen(open, no_assets)), ingest::v1::REFUSAL_REASON_UNSUPPORTED);
+  open.set_kind(ingest::v1::STREAM_KIND_UNSPECIFIED);
+  EXPECT_EQ(ReasonOf(CheckOpen(open, {})), ingest::v1::REFUSAL_REASON_UNSUPPORTED);
 }
 
 TEST(MessageCheckTest, Chunk_Bounds) {

@@ -259,7 +259,7 @@ TEST_F(SessionTest, ALogdirThatHelloDidNotName) {
   EXPECT_EQ(agent.Refused(), ingest::v1::REFUSAL_REASON_PROTOCOL);
 }
 
-TEST_F(SessionTest, AssetsAreRefusedAndTheirCreditComesBack) {
+TEST_F(SessionTest, Malicious_PartsForNoSideFileAreRefusedAndTheirCreditComesBack) {
   ScriptedAgent agent(&site_);
   agent.Welcomed();
   for (int i = 0; i < 3; ++i) {
@@ -267,7 +267,7 @@ TEST_F(SessionTest, AssetsAreRefusedAndTheirCreditComesBack) {
     part.mutable_asset_part()->set_stream(5);
     part.mutable_asset_part()->set_data(std::string(8 << 10, 'x'));
     agent.Say(std::move(part));
-    EXPECT_EQ(agent.Refused(), ingest::v1::REFUSAL_REASON_UNSUPPORTED);
+    EXPECT_EQ(agent.Refused(), ingest::v1::REFUSAL_REASON_NOT_OPEN);
     ASSERT_FALSE(agent.ended()) << agent.RefusalDetail();
   }
 }

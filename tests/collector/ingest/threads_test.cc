@@ -42,7 +42,8 @@ class Site {
         metrics(&metrics_registry),
         index(Index::Make({})),
         session("session", RealClock()),
-        commit("commit", RealClock()) {
+        commit("commit", RealClock()),
+        asset("asset", RealClock()) {
     CHECK(disk->files.MakeDirectories("/data").ok(), "");
     Store::Options store_options;
     store_options.data_dir = "/data";
@@ -61,6 +62,7 @@ class Site {
     deps.log = &log;
     deps.session = &session;
     deps.commit = &commit;
+    deps.asset = &asset;
     for (int i = 0; i < kShards; ++i) {
       shards.push_back(std::make_unique<ThreadTaskQueue>("shard", RealClock()));
       deps.shards.push_back(shards.back().get());
@@ -73,6 +75,7 @@ class Site {
   void StopThreads() {
     session.Stop();
     for (auto& queue : shards) queue->Stop();
+    asset.Stop();
     commit.Stop();
   }
 
@@ -87,6 +90,7 @@ class Site {
   std::vector<std::unique_ptr<ThreadTaskQueue>> shards;
   ThreadTaskQueue session;
   ThreadTaskQueue commit;
+  ThreadTaskQueue asset;
 };
 
 // An agent with one file. Lives on the session queue, so that only the collector has threads.

@@ -48,7 +48,7 @@ TEST_F(ClusterTest, EverythingKnownIsShown) {
       R"({"store_id":"s1","nodes":[{"name":"b","state":"connected","agents":[{"pid":42,"version":)"
       R"("0.1.0","peer":"10.0.0.1","logdirs":["exp=/logs"]}],"services":[],"version":"0.1.0",)"
       R"("clock_offset_s":-0.5,"last_record":1767225597,"lag_s":3,"streams":[{"run":"b/train",)"
-      R"("logdir":"exp","file":"train/events","size":100,"records":7,"received":90,"durable":80,)"
+      R"("logdir":"exp","file":"train/events","kind":"event","size":100,"records":7,"received":90,"durable":80,)"
       R"("state":"live","holes":[{"offset":10,"length":5,"cause":"bad length"}]}]}],"conflicts":)"
       R"([{"kind":"name","wanted":"b","holders":["x","y"],"resolution":"y is b-2"}]})");
 }
