@@ -34,6 +34,7 @@ struct CollectorOptionValues {
   std::string window_title;
   std::string samples_per_plugin;
   bool purge_orphaned_data = true;
+  std::optional<int64_t> runs_max;
   std::string webfiles;
 
   uint64_t ingest_memory = 256u << 20;
@@ -47,6 +48,9 @@ struct CollectorOptionValues {
   std::map<std::string, bool> ignored_switches;
   bool version_tb = false;
 };
+
+// More make the page slow, and at about 20 000 it does not open any more.
+constexpr uint64_t kRunsMaxOfStore = 2'000;
 
 constexpr char kServe[] = "What to serve";
 constexpr char kPort[] = "Where to listen";
@@ -229,6 +233,17 @@ void DeclareShowing(Options* options, CollectorOptionValues* values) {
                         "every point is shown.",
                 .commands = {"serve"},
                 .needs_value = true});
+  options->Add(&values->runs_max,
+               {.name = "runs_max",
+                .section = kShow,
+                .value = "N",
+                .example = "2000",
+                .help = "The page at / lists the N runs with the newest data, 0: all. The rest is "
+                        "at /all/, and the runs of one job at /ns/JOB/. A run that is asked for by "
+                        "name is always answered. Default: 2000 with --data, else all.",
+                .min = "0",
+                .max = "10000000",
+                .commands = {"serve"}});
   options->Add(&values->webfiles,
                {.name = "webfiles",
                 .section = kShow,
@@ -481,6 +496,8 @@ absl::StatusOr<CollectorConfig> ParseCollectorConfig(
   }
   RETURN_IF_ERROR(TakePort(values, &config));
   RETURN_IF_ERROR(TakeShowing(values, &config));
+  const uint64_t runs_max = config.data_dir.empty() ? 0 : kRunsMaxOfStore;
+  config.runs_max = static_cast<uint64_t>(values.runs_max.value_or(static_cast<int64_t>(runs_max)));
   config.webfiles = values.webfiles;
   config.ingest_memory_bytes = values.ingest_memory;
   config.data_free_min_bytes = values.data_free_min;

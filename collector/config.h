@@ -51,7 +51,8 @@ struct CollectorConfig {
   std::string window_title;
   std::map<std::string, uint64_t> samples_per_plugin;
   bool purge_orphaned_data = true;
-  std::string webfiles;  // empty: beside the program
+  uint64_t runs_max = 0;  // listed at "/"; 0: all
+  std::string webfiles;   // empty: beside the program
 
   uint64_t ingest_memory_bytes = 256u << 20;
   std::optional<uint64_t> data_free_min_bytes;

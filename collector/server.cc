@@ -256,6 +256,7 @@ void Server::Parts::StartHttp() {
   options.webfiles = config.webfiles;
   options.window_title = config.window_title;
   options.data_location = DataLocation();
+  options.runs_max = config.runs_max;
   options.samples_per_plugin = config.samples_per_plugin;
   for (const LocalLogdir& logdir : config.logdirs) {
     options.log_roots.push_back({logdir.name, logdir.path});
@@ -268,6 +269,7 @@ void Server::Parts::StartHttp() {
   dependencies.cluster = &board;
   dependencies.clock = deps.clock;
   dependencies.files = deps.files;
+  dependencies.log = deps.log;
   dependencies.start_nonce = start_nonce;
   dependencies.health.ready = [this] { return Ready(); };
   dependencies.health.metrics = [this] { return deps.metrics->Text(); };

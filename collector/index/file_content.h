@@ -56,6 +56,7 @@ struct FileContent {
     bool at_zeros = false;
     std::optional<double> first_wall_time;  // finite
     std::optional<double> start_time;       // the smallest finite wall time
+    double newest_time = 0;                 // the greatest finite wall time
     std::optional<Damage> pending_damage;
   };
 

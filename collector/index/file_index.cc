@@ -23,12 +23,12 @@ constexpr size_t kDamageMax = 10'000;
 
 ColumnFileIndex::ColumnFileIndex(EventFileIdentity identity, std::shared_ptr<RecordSource> source,
                                  std::shared_ptr<ChangeCounts> run_changes,
-                                 std::shared_ptr<std::atomic<uint64_t>> index_version,
+                                 std::shared_ptr<ChangeCounts> index_changes,
                                  std::shared_ptr<MetadataTable> metadata)
     : identity_(std::move(identity)),
       source_(std::move(source)),
       run_changes_(std::move(run_changes)),
-      index_version_(std::move(index_version)),
+      index_changes_(std::move(index_changes)),
       metadata_(std::move(metadata)) {
   StartOver();
 }
@@ -52,7 +52,8 @@ void ColumnFileIndex::Reset() {
   StartOver();
   run_changes_->structure.fetch_add(1);
   run_changes_->data.fetch_add(1);
-  index_version_->fetch_add(1);
+  index_changes_->structure.fetch_add(1);
+  index_changes_->data.fetch_add(1);
 }
 
 void ColumnFileIndex::Append(absl::string_view bytes) {
@@ -134,6 +135,7 @@ ScanResult ColumnFileIndex::ReadSummary(absl::string_view summary) {
 double ColumnFileIndex::ShownWallTime(double wall_time) {
   if (!std::isfinite(wall_time)) return last_wall_time_;
   last_wall_time_ = wall_time;
+  staged_.newest_time = std::max(staged_.newest_time, wall_time);
   if (!staged_.first_wall_time.has_value()) {
     staged_.first_wall_time = wall_time;
     staged_.start_time = wall_time;
@@ -252,8 +254,10 @@ void ColumnFileIndex::Publish() {
   staged_.at_zeros = reader_->at_zeros();
   staged_.pending_damage = reader_->pending_damage();
   const std::shared_ptr<FileContent> content = this->content();
+  bool first_records = false;
   {
     MutexLock lock(&content->mu);
+    first_records = content->facts.records == 0 && staged_.records > 0;
     content->facts = staged_;
     for (const Damage& damage : new_damage_) {
       if (content->damage.size() < kDamageMax) {
@@ -275,7 +279,8 @@ void ColumnFileIndex::Publish() {
   new_damage_.clear();
   if (structure_changed) run_changes_->structure.fetch_add(1);
   run_changes_->data.fetch_add(1);
-  index_version_->fetch_add(1);
+  if (first_records) index_changes_->structure.fetch_add(1);
+  index_changes_->data.fetch_add(1);
 }
 
 std::shared_ptr<FileContent> ColumnFileIndex::content() const {

@@ -21,8 +21,9 @@ namespace tributary {
 
 // Told when files change. Bumped after the change can be seen.
 struct ChangeCounts {
-  std::atomic<uint64_t> structure{0};  // a file or a series came or went
-  std::atomic<uint64_t> data{0};       // anything
+  // Of a run: a file or a series came or went. Of the index: a run did, as far as is known.
+  std::atomic<uint64_t> structure{0};
+  std::atomic<uint64_t> data{0};  // anything
 };
 
 // The writer's state needs no lock: FileIndex has one owner. It stages an Append privately and
@@ -30,11 +31,10 @@ struct ChangeCounts {
 // lengths of the series that changed.
 class ColumnFileIndex : public FileIndex {
  public:
-  // `index_version` is bumped with every change too. It and `metadata` outlive this; `run_changes`
-  // is shared.
+  // Both counts are bumped with every change.
   ColumnFileIndex(EventFileIdentity identity, std::shared_ptr<RecordSource> source,
                   std::shared_ptr<ChangeCounts> run_changes,
-                  std::shared_ptr<std::atomic<uint64_t>> index_version,
+                  std::shared_ptr<ChangeCounts> index_changes,
                   std::shared_ptr<MetadataTable> metadata);
 
   void Append(absl::string_view bytes) override;
@@ -82,7 +82,7 @@ class ColumnFileIndex : public FileIndex {
   const EventFileIdentity identity_;
   const std::shared_ptr<RecordSource> source_;
   const std::shared_ptr<ChangeCounts> run_changes_;
-  const std::shared_ptr<std::atomic<uint64_t>> index_version_;
+  const std::shared_ptr<ChangeCounts> index_changes_;
   const std::shared_ptr<MetadataTable> metadata_;
 
   // Of the owner, staged.

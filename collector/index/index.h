@@ -1,30 +1,18 @@
-// Runs, tags and points: what TensorBoard shows, kept exactly.
+// The index: event files in, runs, tags and points out.
 //
 // Writers: each event file is a FileIndex, fed with the file's bytes by its one owner (a shard for
-// a mirror, the local source for a --logdir). Readers: any thread asks the Index; answers are
-// values. A run is all files with one run name, in the order of (file name, node, logdir name,
-// path). A scalar series is kept as one column per file and served as their concatenation;
-// everything else as references to records.
-//
-// Rules served (each on the concatenation, so arrival order never matters):
-//   restart     a point is dropped when a later point of its series has a step <= its own; dropped
-//   points of the n-th file
-//               form the hidden run "<run>#attempt-<n>"
-//   concurrent  files of writers that ran at once are told apart: placement.h
-//   wall time   NaN or infinite: shown as that of the record before it
-//   metadata    of a series: that of its first point in the run (first file that has it)
+// a mirror, the local source for a --logdir). Readers: index_reader.h, for all runs or for a view
+// of some.
 #ifndef TRIBUTARY_COLLECTOR_INDEX_INDEX_H_
 #define TRIBUTARY_COLLECTOR_INDEX_INDEX_H_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "collector/index/index_reader.h"
 #include "common/eventfile/tfrecord_reader.h"
 #include "common/types.h"
 
@@ -38,15 +26,6 @@ struct EventFileIdentity {
   std::string path;
   // `merge: true` beside the file: its run takes all writers as one.
   bool merge = false;
-};
-
-// Reads back what was indexed. Thread-safe.
-class RecordSource {
- public:
-  virtual ~RecordSource() = default;
-  // `length_bytes` bytes at `offset` of the file. OutOfRange if it has fewer; otherwise the file's
-  // own error.
-  virtual absl::StatusOr<std::string> Read(uint64_t offset, uint64_t length_bytes) = 0;
 };
 
 // One event file's part of the index. Append, Reset, Rewind and TakeZerosAsDamage only by its
@@ -81,67 +60,28 @@ class FileIndex {
   virtual bool framing_holds() const = 0;
 };
 
-enum class DataClass { kUnknown = 0, kScalar = 1, kTensor = 2, kBlobSequence = 3 };
-
-// Of a series; constant once made. As TensorBoard's data server synthesises it for legacy values.
-struct SeriesMetadata {
-  std::string plugin_name;
-  std::string plugin_content;
-  std::string display_name;
-  std::string description;
-  DataClass data_class = DataClass::kUnknown;
-};
-
-struct RunInfo {
+// All files of one name.
+struct RunOverview {
   RunName name;
-  // The smallest finite wall time of its events.
+  // How many runs are listed of it: itself and what was split off; 0 without an event.
+  uint64_t shown = 0;
   double start_time = 0;
+  double newest_time = 0;
 };
 
-struct SeriesInfo {
-  RunName run;
-  Tag tag;
-  std::shared_ptr<const SeriesMetadata> metadata;
-  uint64_t points = 0;  // served, after restarts
-  Step max_step;        // of the last point served
-  WallTime max_wall_time;
-  uint64_t max_length = 0;  // most blobs in one point; blob sequences only
+// The runs with the newest data, for who cannot look at all of them.
+struct NewestRuns {
+  std::vector<RunName> runs;  // as in RunOverview, sorted
+  uint64_t shown = 0;         // runs that are listed of these
+  uint64_t total = 0;         // runs that are listed of all
 };
 
-// nullopt: all. An empty list: none.
-struct SeriesFilter {
-  std::string plugin_name;
-  std::optional<std::vector<std::string>> runs = std::nullopt;
-  std::optional<std::vector<std::string>> tags = std::nullopt;
-  // Also series that have no valid point: their `points` is 0.
-  bool with_empty = false;
-};
-
-// Parallel columns, steps strictly ascending (unless every point is asked for).
-struct ScalarPoints {
-  std::vector<int64_t> steps;
-  std::vector<double> wall_times;
-  std::vector<double> values;
-  uint64_t total = 0;  // points the series has; more than steps.size() if sampled
-};
-
-// A point that is not a scalar: where its record is. Parse the record to get the value.
-struct RecordReference {
-  Step step;
-  WallTime wall_time;
-  std::shared_ptr<RecordSource> source;
-  uint64_t payload_offset = 0;  // of the Event, in the file
-  uint64_t payload_bytes = 0;
-  uint32_t value_index = 0;  // which value of the Summary
-  uint64_t length = 0;       // blobs in this point; blob sequences only
-};
-
-class Index {
+// Thread-safe.
+class Index : public IndexReader {
  public:
   struct Options {
     bool purge_orphaned_data = true;
   };
-  virtual ~Index() = default;
 
   static std::unique_ptr<Index> Make(const Options& options);
 
@@ -151,32 +91,24 @@ class Index {
                                              std::shared_ptr<RecordSource> source) = 0;
   virtual void RemoveFile(const std::shared_ptr<FileIndex>& file) = 0;
 
-  // Grows whenever an answer below could change.
-  virtual uint64_t version() const = 0;
+  // Grows whenever a run came or went.
+  virtual uint64_t runs_version() const = 0;
 
-  // Runs with at least one valid event, by (start_time, name); hidden attempts are not among them.
-  virtual std::vector<RunInfo> Runs() const = 0;
-  // Names of plugins with at least one series of a known class, sorted.
-  virtual std::vector<std::string> Plugins() const = 0;
-  // Series of one plugin with at least one valid point (unless more is asked for), by (run, tag).
-  virtual std::vector<SeriesInfo> ListSeries(const SeriesFilter& filter) const = 0;
-  virtual std::optional<SeriesInfo> FindSeries(const RunName& run, const Tag& tag) const = 0;
+  // Views. Each lists what is in it at the moment of the question, at a cost that depends on these
+  // runs alone, and must not outlive the index.
+  //
+  // The runs below `name_space` ("4711/node0"), under what follows it; the run of that very name is
+  // ".". Names match by whole components.
+  virtual std::unique_ptr<const IndexReader> Below(std::string name_space) const = 0;
+  // Lists these runs only, under their own names; `runs` is sorted.
+  virtual std::unique_ptr<const IndexReader> Only(
+      std::shared_ptr<const std::vector<RunName>> runs) const = 0;
 
-  struct ScalarQuery {
-    // At most so many points, with first, last and the extremes of every bucket: downsample.h. 0:
-    // all.
-    uint64_t points_max = 1000;
-    // Closed range of steps.
-    std::optional<int64_t> from_step = std::nullopt;
-    std::optional<int64_t> to_step = std::nullopt;
-  };
-  // NotFound if the run has no such scalar series. `run` may be a hidden attempt.
-  virtual absl::StatusOr<ScalarPoints> ReadScalars(const RunName& run, const Tag& tag,
-                                                   const ScalarQuery& query) const = 0;
-  // Of a tensor or blob series: at most `points_max`, evenly spread, first and last kept; 0: all.
-  // NotFound as above.
-  virtual absl::StatusOr<std::vector<RecordReference>> ReadReferences(
-      const RunName& run, const Tag& tag, uint64_t points_max) const = 0;
+  // Those of the listed runs with the newest wall times: at most `runs_max`, but what was split off
+  // one run stays together.
+  virtual NewestRuns Newest(uint64_t runs_max) const = 0;
+  // All runs, or the one named `below` and those below it, by name.
+  virtual std::vector<RunOverview> Overview(const std::string& below) const = 0;
 };
 
 }  // namespace tributary

@@ -139,7 +139,7 @@ const SeriesView* ShownRun::Find(const Tag& tag) const {
   return found != series.end() && found->tag == tag.value() ? &*found : nullptr;
 }
 
-std::optional<SeriesInfo> RunView::Describe(const ShownRun& run, const SeriesView& series,
+std::optional<SeriesInfo> RunView::Describe(const RunName& name, const SeriesView& series,
                                             bool purge) const {
   const DataClass data_class = series.metadata->data_class;
   if (data_class == DataClass::kUnknown) return std::nullopt;
@@ -154,7 +154,7 @@ std::optional<SeriesInfo> RunView::Describe(const ShownRun& run, const SeriesVie
       DescribeReferences(content, *part->series, purge, &cut, &info);
     }
   }
-  info.run = run.name;
+  info.run = name;
   info.tag = Tag(std::string(series.tag));
   info.metadata = series.metadata;
   if (data_class != DataClass::kBlobSequence) info.max_length = 0;
@@ -259,25 +259,27 @@ std::vector<RecordReference> RunView::ReadDroppedReferences(const SeriesView& se
   return references;
 }
 
-std::optional<double> RunView::StartTime(const ShownRun& run) const {
+std::optional<RunInfo> RunView::Info(const RunName& name, const ShownRun& run) const {
   std::vector<bool> counts(files.size(), &run == shown.data());
   for (const SeriesView& series : run.series) {
     for (const SeriesView::Part& part : series.parts) counts[part.file] = true;
   }
   bool has_event = false;
   std::optional<double> start;
+  RunInfo info{name};
   for (size_t i = 0; i < files.size(); ++i) {
     if (!counts[i]) continue;
     const FileContent& content = *files[i].content;
     MutexLock lock(&content.mu);
     const FileContent::Facts& facts = content.facts;
     has_event = has_event || facts.records > 0;
-    if (facts.start_time.has_value()) {
-      start = start.has_value() ? std::min(*start, *facts.start_time) : *facts.start_time;
-    }
+    if (!facts.start_time.has_value()) continue;
+    start = std::min(start.value_or(*facts.start_time), *facts.start_time);
+    info.newest_time = std::max(info.newest_time, facts.newest_time);
   }
   if (!has_event) return std::nullopt;
-  return start.value_or(0);
+  info.start_time = start.value_or(0);
+  return info;
 }
 
 void Run::Add(std::shared_ptr<ColumnFileIndex> file) {
@@ -317,7 +319,9 @@ std::shared_ptr<const RunView> Run::View() {
 
 std::shared_ptr<const RunView> Run::MakeView() const {
   auto view = std::make_shared<RunView>();
-  for (const auto& file : files_) view->files.push_back({file->content(), file->source()});
+  for (const auto& file : files_) {
+    view->files.push_back({file->identity().run, file->content(), file->source()});
+  }
   const RunContents contents = Collect(files_, view->files);
   const bool merge = std::any_of(files_.begin(), files_.end(),
                                  [](const auto& file) { return file->identity().merge; });

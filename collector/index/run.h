@@ -39,15 +39,16 @@ struct ShownRun {
 // for, under the lock of each file. Immutable, so thread-safe.
 struct RunView {
   struct File {
+    RunName run;  // as the file came with it
     std::shared_ptr<FileContent> content;
     std::shared_ptr<RecordSource> source;
   };
   std::vector<File> files;      // in the order of the run
   std::vector<ShownRun> shown;  // the run itself, then the splits
 
-  // What of the series each restart rule leaves, which may be no point. `purge`: whether obsolete
-  // points are hidden. nullopt: its class is not known.
-  std::optional<SeriesInfo> Describe(const ShownRun& run, const SeriesView& series,
+  // What of the series each restart rule leaves, which may be no point; `name` is the run's, for
+  // the answer. `purge`: whether obsolete points are hidden. nullopt: its class is not known.
+  std::optional<SeriesInfo> Describe(const RunName& name, const SeriesView& series,
                                      bool purge) const;
   // Appends the points of a scalar series within [from, to].
   void ReadScalars(const SeriesView& series, std::optional<int64_t> from, std::optional<int64_t> to,
@@ -57,9 +58,8 @@ struct RunView {
   // The points of the file at `file` that were made obsolete.
   void ReadDroppedScalars(const SeriesView& series, uint32_t file, ScalarPoints* out) const;
   std::vector<RecordReference> ReadDroppedReferences(const SeriesView& series, uint32_t file) const;
-  // The smallest finite wall time of its events (0 if no event has one); nullopt if there is no
-  // valid event.
-  std::optional<double> StartTime(const ShownRun& run) const;
+  // nullopt if there is no valid event. `name` is for the answer.
+  std::optional<RunInfo> Info(const RunName& name, const ShownRun& run) const;
 };
 
 // Thread-safe.

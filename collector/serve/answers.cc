@@ -2,6 +2,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
 
 namespace tributary::serve {
 
@@ -63,6 +64,17 @@ absl::StatusOr<std::optional<int64_t>> IntegerParameter(const http::Request& req
     return absl::InvalidArgumentError(absl::StrCat("\"", key, "\" is no integer: ", text));
   }
   return value;
+}
+
+absl::StatusOr<int64_t> BoundedParameter(const http::Request& request, absl::string_view key,
+                                         const IntegerBounds& bounds) {
+  ASSIGN_OR_RETURN(const std::optional<int64_t> value, IntegerParameter(request, key));
+  if (!value.has_value()) return bounds.absent;
+  if (*value < bounds.min || *value > bounds.max) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", key, "\" is ", *value, ", it must be between ", bounds.min, " and ", bounds.max));
+  }
+  return *value;
 }
 
 }  // namespace tributary::serve

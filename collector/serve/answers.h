@@ -31,6 +31,15 @@ absl::StatusOr<std::string> RequiredParameter(const http::Request& request, absl
 absl::StatusOr<std::optional<int64_t>> IntegerParameter(const http::Request& request,
                                                         absl::string_view key);
 
+struct IntegerBounds {
+  int64_t min = 0;
+  int64_t max = 0;
+  int64_t absent = 0;  // if the parameter is absent or empty
+};
+// As above, InvalidArgument also out of the bounds.
+absl::StatusOr<int64_t> BoundedParameter(const http::Request& request, absl::string_view key,
+                                         const IntegerBounds& bounds);
+
 // The headers of everything that may be different the next time.
 void ForbidReuse(http::Response* response);
 

@@ -125,14 +125,12 @@ void WriteConflicts(const std::vector<ConflictStatus>& conflicts, JsonWriter* wr
 http::Response ClusterAnswer(const ClusterSnapshot& snapshot, absl::Time now,
                              const http::Request& request) {
   if (request.method != "GET" && request.method != "HEAD") return MethodNotAllowed("GET, HEAD");
-  const absl::StatusOr<std::optional<int64_t>> limit = IntegerParameter(request, "limit");
+  const absl::StatusOr<int64_t> limit =
+      BoundedParameter(request, "limit", {1, INT64_MAX, INT64_MAX});
   if (!limit.ok()) return ErrorAnswer(limit.status());
-  if (limit->has_value() && **limit < 1) {
-    return ErrorAnswer(absl::InvalidArgumentError("\"limit\" must be at least 1"));
-  }
   const std::optional<absl::string_view> node_name = request.QueryValue("node");
   const std::optional<absl::string_view> after = request.QueryValue("after");
-  int64_t left = limit->value_or(INT64_MAX);
+  int64_t left = *limit;
   const std::string* last = nullptr;
   bool more = false;
   JsonWriter writer;

@@ -145,7 +145,8 @@ bool TakeTensor(tensorboard::Summary::Value* value, tensorboard::TensorProto* te
 
 }  // namespace
 
-DataProvider::DataProvider(const Options& options, const Index* index, MetricsRegistry* metrics)
+DataProvider::DataProvider(const Options& options, const IndexReader* index,
+                           MetricsRegistry* metrics)
     : options_(options),
       index_(index),
       points_unreadable_(metrics->AddCounter(
@@ -195,7 +196,7 @@ absl::Status DataProvider::Read(DataClass data_class, const Request& request, Ca
 
 void DataProvider::Fill(const SeriesInfo& series, uint64_t points_max, Cancelled /*cancelled*/,
                         data::ScalarData* data) const {
-  Index::ScalarQuery query;
+  IndexReader::ScalarQuery query;
   query.points_max = points_max;
   const absl::StatusOr<ScalarPoints> points = index_->ReadScalars(series.run, series.tag, query);
   // It is not there any more: an entry without points.

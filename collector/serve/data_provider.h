@@ -10,7 +10,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "common/metrics.h"
 #include "tensorboard/data/data_provider.pb.h"
 
@@ -33,7 +33,7 @@ class DataProvider {
   using Cancelled = absl::FunctionRef<bool()>;
 
   // `index` and `metrics` must outlive this.
-  DataProvider(const Options& options, const Index* index, MetricsRegistry* metrics);
+  DataProvider(const Options& options, const IndexReader* index, MetricsRegistry* metrics);
 
   // Fill `response`, which must be empty. InvalidArgument as the service says, ResourceExhausted
   // for an answer that would be too long, Cancelled if it was. A point whose record cannot be read
@@ -81,7 +81,7 @@ class DataProvider {
             tensorboard::data::BlobSequenceData* data) const;
 
   const Options options_;
-  const Index* const index_;
+  const IndexReader* const index_;
   mutable Counter points_unreadable_;
 };
 

@@ -6,11 +6,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "collector/serve/answers.h"
 #include "collector/serve/cluster.h"
 #include "collector/serve/series.h"
+#include "collector/serve/views.h"
+#include "common/eventfile/crc32c.h"
 
 namespace tributary::serve {
 namespace {
@@ -25,36 +26,27 @@ http::Response NotFound() {
   return response;
 }
 
-std::string EncodePath(absl::string_view path) {
-  std::string encoded;
-  for (const absl::string_view segment : absl::StrSplit(path, '/')) {
-    absl::StrAppend(&encoded, encoded.empty() && segment.empty() ? "" : "/",
-                    http::PercentEncode(segment));
-  }
-  return encoded;
-}
-
 }  // namespace
 
 HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
     : path_prefix_(absl::StripSuffix(options.path_prefix, "/")),
       dependencies_(dependencies),
+      main_view_(
+          std::make_unique<MainView>(MainView::Options{options.runs_max, UrlOfAll(path_prefix_)},
+                                     dependencies.index, dependencies.clock, dependencies.log)),
       core_({options.window_title, options.data_location, options.tensorboard_version},
-            dependencies.index,
-            [this] {
+            [this](const IndexReader& index) {
               const bool has_page = assets_ != nullptr && assets_->Has(kProjectorModule);
-              return has_page && projector_.HasData();
+              return has_page && projector_.HasData(index);
             }),
-      scalars_(dependencies.index, options.samples_per_plugin),
-      timeseries_(dependencies.index, options.samples_per_plugin),
-      histograms_(dependencies.index),
-      images_(dependencies.index, options.samples_per_plugin),
-      hparams_(dependencies.index, options.samples_per_plugin),
-      pr_curves_(dependencies.index, options.samples_per_plugin),
-      mesh_(dependencies.index, options.samples_per_plugin),
-      custom_scalars_(dependencies.index, options.samples_per_plugin),
-      graphs_(dependencies.index),
-      projector_(dependencies.index, dependencies.files, options.log_roots) {
+      scalars_(options.samples_per_plugin),
+      timeseries_(options.samples_per_plugin),
+      images_(options.samples_per_plugin),
+      hparams_(options.samples_per_plugin),
+      pr_curves_(options.samples_per_plugin),
+      mesh_(options.samples_per_plugin),
+      custom_scalars_(options.samples_per_plugin),
+      projector_(dependencies.files, options.log_roots) {
   core_.AddRoutes(&router_);
   scalars_.AddRoutes(&router_);
   timeseries_.AddRoutes(&router_);
@@ -66,8 +58,16 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
   custom_scalars_.AddRoutes(&router_);
   graphs_.AddRoutes(&router_);
   projector_.AddRoutes(&router_);
-  router_.Add("/api/v1/series", true, [this](const http::Request& request, const Location&) {
-    return SeriesAnswer(*dependencies_.index, request);
+  router_.Add("/api/v1/series", true, [](const http::Request& request, const Location& at) {
+    return SeriesAnswer(*at.index, request);
+  });
+  router_.Add("/api/v1/views", true,
+              [this, runs_max = options.runs_max](const http::Request&, const Location& at) {
+                return ViewsAnswer(*dependencies_.index, *main_view_->Get(), runs_max, path_prefix_,
+                                   at);
+              });
+  router_.Add("/api/v1/namespaces", true, [this](const http::Request& request, const Location&) {
+    return NameSpacesAnswer(*dependencies_.index, path_prefix_, request);
   });
   router_.Add("/api/v1/cluster", false, [this](const http::Request& request, const Location&) {
     return ClusterAnswer(*dependencies_.cluster->Get(), dependencies_.clock->Wall(), request);
@@ -85,12 +85,12 @@ http::Response HttpApi::Handle(const http::Request& request) const {
   if (std::optional<http::Response> health = HealthAnswer(dependencies_.health, request.path)) {
     return *std::move(health);
   }
-  const std::optional<Location> location = Locate(request.path, path_prefix_);
+  const std::optional<Location> location = Locate(request.raw_path, path_prefix_);
   if (!location.has_value()) return NotFound();
   if (location->path.empty()) {
     http::Response response;
     response.status = 301;
-    response.headers.emplace_back("Location", absl::StrCat(EncodePath(location->script_root), "/"));
+    response.headers.emplace_back("Location", absl::StrCat(location->script_root, "/"));
     ForbidReuse(&response);
     return response;
   }
@@ -101,7 +101,7 @@ http::Response HttpApi::Handle(const http::Request& request) const {
     return ErrorAnswer(absl::InvalidArgumentError("feature flags must be a JSON object"));
   }
   if (const Router::Route* route = router_.Find(location->path)) {
-    return AnswerRoute(*route, request, *location);
+    return AnswerInView(*route, request, *location);
   }
   if (assets_ != nullptr) {
     if (std::optional<http::Response> asset = assets_->Answer(request, *location)) {
@@ -113,15 +113,36 @@ http::Response HttpApi::Handle(const http::Request& request) const {
   return NotFound();
 }
 
+http::Response HttpApi::AnswerInView(const Router::Route& route, const http::Request& request,
+                                     Location location) const {
+  switch (location.view) {
+    case Location::View::kAll:
+      location.index = dependencies_.index;
+      return AnswerRoute(route, request, location, "a");
+    case Location::View::kBelow: {
+      const std::unique_ptr<const IndexReader> below =
+          dependencies_.index->Below(location.name_space);
+      location.index = below.get();
+      return AnswerRoute(route, request, location,
+                         absl::StrFormat("b%08x", Crc32c(location.name_space)));
+    }
+    case Location::View::kMain:
+      break;
+  }
+  const std::shared_ptr<const MainView::Snapshot> main = main_view_->Get();
+  location.index = main->reader == nullptr ? dependencies_.index : main->reader.get();
+  return AnswerRoute(route, request, location, absl::StrCat("m", main->number));
+}
+
 http::Response HttpApi::AnswerRoute(const Router::Route& route, const http::Request& request,
-                                    const Location& location) const {
+                                    const Location& location, absl::string_view view_tag) const {
   if (!route.of_index || (request.method != "GET" && request.method != "HEAD")) {
     return route.answer(request, location);
   }
   // The version is taken before the data is read: what is newer than its tag is only asked for
   // once more.
-  const std::string etag =
-      absl::StrFormat("W/\"%x-%d\"", dependencies_.start_nonce, dependencies_.index->version());
+  const std::string etag = absl::StrFormat("W/\"%x-%d-%s\"", dependencies_.start_nonce,
+                                           location.index->version(), view_tag);
   if (HasCurrent(request, etag)) {
     http::Response response;
     response.status = 304;

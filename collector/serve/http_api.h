@@ -12,6 +12,7 @@
 #include "collector/index/index.h"
 #include "collector/registry/cluster_board.h"
 #include "collector/serve/health.h"
+#include "collector/serve/main_view.h"
 #include "collector/serve/plugins/core.h"
 #include "collector/serve/plugins/custom_scalars.h"
 #include "collector/serve/plugins/graphs.h"
@@ -29,6 +30,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/http/message.h"
+#include "common/log.h"
 
 namespace tributary::serve {
 
@@ -49,6 +51,8 @@ class HttpApi {
     std::vector<LogRoot> log_roots;
     // The TensorBoard that the page is from.
     std::string tensorboard_version = "2.21.0";
+    // Listed where no view is named, those with the newest data; 0: all.
+    uint64_t runs_max = 0;
     // See SampleLimits; --samples_per_plugin.
     SampleLimits samples_per_plugin;
   };
@@ -58,6 +62,7 @@ class HttpApi {
     const ClusterBoard* cluster = nullptr;
     Clock* clock = nullptr;
     FileSystem* files = nullptr;
+    Logger* log = nullptr;
     // Different at each start of the process: versions of the index begin anew.
     uint64_t start_nonce = 0;
     HealthCallbacks health;
@@ -74,21 +79,25 @@ class HttpApi {
   http::Response Handle(const http::Request& request) const;
 
  private:
+  // The answer of a route, for the runs of the view that the location names.
+  http::Response AnswerInView(const Router::Route& route, const http::Request& request,
+                              Location location) const;
   http::Response AnswerRoute(const Router::Route& route, const http::Request& request,
-                             const Location& location) const;
+                             const Location& location, absl::string_view view_tag) const;
 
   const std::string path_prefix_;
   const Dependencies dependencies_;
+  const std::unique_ptr<MainView> main_view_;
   const CorePlugin core_;
   const ScalarsPlugin scalars_;
   const TimeseriesPlugin timeseries_;
-  const HistogramsPlugin histograms_;
+  const HistogramsPlugin histograms_{};
   const ImagesPlugin images_;
   const HparamsPlugin hparams_;
   const PrCurvesPlugin pr_curves_;
   const MeshPlugin mesh_;
   const CustomScalarsPlugin custom_scalars_;
-  const GraphsPlugin graphs_;
+  const GraphsPlugin graphs_{};
   const ProjectorPlugin projector_;
   Router router_;
   std::unique_ptr<StaticAssets> assets_;  // null without the UI

@@ -8,23 +8,36 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "collector/index/index_reader.h"
 #include "common/http/message.h"
 
 namespace tributary::serve {
 
 // Where a request stands below the server's root.
 struct Location {
-  std::string path;  // "/data/runs": neither prefix nor experiment, no slash at its end but for "/"
-  // What was taken off: "", "/tb", "/tb/experiment/x". Decoded.
+  enum class View {
+    kMain,   // the runs that are shown first
+    kAll,    // "/all"
+    kBelow,  // "/ns/<name space>", its slashes encoded
+  };
+  View view = View::kMain;
+  // Of kBelow, decoded: "4711/node0".
+  std::string name_space;
+  std::string path;  // "/data/runs": neither prefix nor view nor experiment, no slash at its end
+                     // but for "/"
+  // What was taken off, percent-encoded: "", "/tb", "/tb/ns/4711%2Fnode0/experiment/x".
   std::string script_root;
-  // From the page's folder to the prefix: "./", "../../".
+  // From the page's folder to the prefix and view: "./", "../../".
   std::string relative_root;
+  // The runs of the view. Set for whoever answers a route, for as long as it answers.
+  const IndexReader* index = nullptr;
 };
 
-// Takes the path prefix off, then "/experiment/<id>", twice if it is there twice: the stock page
-// opened below an experiment asks so. nullopt if the path is not below the prefix. An empty `path`
-// means that the folder's slash is missing.
-std::optional<Location> Locate(absl::string_view path, absl::string_view path_prefix);
+// Takes the path prefix off, then the view, then "/experiment/<id>", twice if it is there twice:
+// the stock page opened below an experiment asks so. `raw_path` is as it was sent. nullopt if the
+// path is not below the prefix, or names no name space after "/ns/". An empty `path` means that the
+// folder's slash is missing.
+std::optional<Location> Locate(absl::string_view raw_path, absl::string_view path_prefix);
 
 // Constant once filled; then thread-safe.
 class Router {

@@ -16,7 +16,7 @@ namespace {
 struct SeriesRequest {
   RunName run;
   Tag tag;
-  Index::ScalarQuery query;
+  IndexReader::ScalarQuery query;
 };
 
 absl::StatusOr<SeriesRequest> Parse(const http::Request& request) {
@@ -27,21 +27,16 @@ absl::StatusOr<SeriesRequest> Parse(const http::Request& request) {
   parsed.tag = Tag(tag);
   ASSIGN_OR_RETURN(parsed.query.from_step, IntegerParameter(request, "from"));
   ASSIGN_OR_RETURN(parsed.query.to_step, IntegerParameter(request, "to"));
-  ASSIGN_OR_RETURN(const std::optional<int64_t> points, IntegerParameter(request, "points"));
-  parsed.query.points_max = 0;
-  if (points.has_value()) {
-    if (*points < 0 || static_cast<uint64_t>(*points) > kSeriesPointsMax) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"points\" must be between 0 and ", kSeriesPointsMax));
-    }
-    parsed.query.points_max = static_cast<uint64_t>(*points);
-  }
+  ASSIGN_OR_RETURN(
+      const int64_t points,
+      BoundedParameter(request, "points", {0, static_cast<int64_t>(kSeriesPointsMax), 0}));
+  parsed.query.points_max = static_cast<uint64_t>(points);
   return parsed;
 }
 
 }  // namespace
 
-http::Response SeriesAnswer(const Index& index, const http::Request& request) {
+http::Response SeriesAnswer(const IndexReader& index, const http::Request& request) {
   if (request.method != "GET" && request.method != "HEAD") return MethodNotAllowed("GET, HEAD");
   const absl::StatusOr<SeriesRequest> parsed = Parse(request);
   if (!parsed.ok()) return ErrorAnswer(parsed.status());

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "common/http/message.h"
 
 namespace tributary::serve {
@@ -13,7 +13,7 @@ namespace tributary::serve {
 inline constexpr uint64_t kSeriesPointsMax = 1'000'000;
 
 // Thread-safe.
-http::Response SeriesAnswer(const Index& index, const http::Request& request);
+http::Response SeriesAnswer(const IndexReader& index, const http::Request& request);
 
 }  // namespace tributary::serve
 

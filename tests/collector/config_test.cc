@@ -155,6 +155,15 @@ TEST_F(ConfigTest, BadSamplesAndPrefixes) {
   EXPECT_THAT(Error({"--logdir", "/x", "--path_prefix", "tb"}), HasSubstr("'/'"));
 }
 
+TEST_F(ConfigTest, OneViewOfAStoreHasALimitAndOneOfDirectoriesHasNone) {
+  EXPECT_EQ(Parse({"--data", "/d"})->runs_max, 2'000u);
+  EXPECT_EQ(Parse({"--data", "/d", "--logdir", "/x"})->runs_max, 2'000u);
+  EXPECT_EQ(Parse({"--logdir", "/x"})->runs_max, 0u);
+  EXPECT_EQ(Parse({"--logdir", "/x", "--runs_max", "7"})->runs_max, 7u);
+  EXPECT_EQ(Parse({"--data", "/d", "--runs_max", "0"})->runs_max, 0u);
+  EXPECT_THAT(Error({"--data", "/d", "--runs_max", "-1"}), HasSubstr("--runs_max"));
+}
+
 TEST_F(ConfigTest, AWordThatBelongsToNothing) {
   EXPECT_THAT(Error({"./logs"}), HasSubstr("./logs"));
 }

@@ -152,6 +152,11 @@ REQUESTS = {
     "series": ("GET", "/api/v1/series?run=node%2Fa+b&tag=loss%2Ftrain&from_step=3&limit=5", "", ""),
     "cluster": ("GET", "/api/v1/cluster", "", ""),
     "health": ("HEAD", "/healthz", "", ""),
+    "views": ("GET", "/all/api/v1/views", "", ""),
+    "namespaces": ("GET", "/api/v1/namespaces?below=node&after=a&limit=7", "", ""),
+    "view_below": ("GET", "/ns/node%2Fa%20b/experiment/x/data/plugin/timeseries/timeSeries?requests="
+                          "%5B%7B%22plugin%22%3A%22scalars%22%2C%22tag%22%3A%22loss%2Ftrain%22%7D%5D", "", ""),
+    "view_redirect": ("GET", "/ns/%0d%0a%zz%2F", "", ""),
     "escape": ("GET", "/%2e%2e/%2fetc/passwd%00", "", ""),
 }
 

@@ -15,6 +15,7 @@
 #include "collector/serve/http_api.h"
 #include "collector/serve/json_value.h"
 #include "common/check.h"
+#include "common/log.h"
 #include "tests/support/event_file_builder.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_file_system.h"
@@ -57,10 +58,13 @@ class Site {
     dependencies.cluster = &board_;
     dependencies.clock = &clock_;
     dependencies.files = &files_;
+    dependencies.log = &log_;
     dependencies.start_nonce = 1;
     dependencies.health.ready = [] { return absl::OkStatus(); };
     dependencies.health.metrics = [] { return std::string("tributary_up 1\n"); };
-    api_ = std::make_unique<serve::HttpApi>(serve::HttpApi::Options{}, dependencies);
+    serve::HttpApi::Options options;
+    options.runs_max = 1;
+    api_ = std::make_unique<serve::HttpApi>(options, dependencies);
   }
 
   http::Response Answer(const http::Request& request) const { return api_->Handle(request); }
@@ -69,6 +73,7 @@ class Site {
   FakeClock clock_;
   FakeFileSystem files_;
   ClusterBoard board_;
+  NullLogger log_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<serve::HttpApi> api_;
 };

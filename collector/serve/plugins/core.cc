@@ -64,7 +64,8 @@ http::Response Redirect(std::string to) {
 void CorePlugin::AddRoutes(Router* router) const {
   router->Add("/data/environment", false,
               [this](const http::Request&, const Location&) { return Environment(); });
-  router->Add("/data/runs", true, [this](const http::Request&, const Location&) { return Runs(); });
+  router->Add("/data/runs", true,
+              [this](const http::Request&, const Location& at) { return Runs(*at.index); });
   // Files make the projector's answer, not the index.
   router->Add(
       "/data/plugins_listing", false,
@@ -129,16 +130,16 @@ http::Response CorePlugin::Environment() const {
   return JsonAnswer(&writer);
 }
 
-http::Response CorePlugin::Runs() const {
+http::Response CorePlugin::Runs(const IndexReader& index) const {
   JsonWriter writer;
   writer.BeginArray();
-  for (const RunInfo& run : index_->Runs()) writer.String(run.name.value());
+  for (const RunInfo& run : index.Runs()) writer.String(run.name.value());
   writer.EndArray();
   return JsonAnswer(&writer);
 }
 
 http::Response CorePlugin::PluginsListing(const Location& location) const {
-  const std::vector<std::string> present = index_->Plugins();
+  const std::vector<std::string> present = location.index->Plugins();
   JsonWriter writer;
   writer.BeginObject();
   for (const Dashboard& dashboard : kDashboards) {
@@ -147,7 +148,7 @@ http::Response CorePlugin::PluginsListing(const Location& location) const {
         dashboard.plugins.begin(), dashboard.plugins.end(), [&present](absl::string_view plugin) {
           return !plugin.empty() && std::binary_search(present.begin(), present.end(), plugin);
         });
-    if (is_projector) enabled = projector_has_data_();
+    if (is_projector) enabled = projector_has_data_(*location.index);
     writer.Key(dashboard.id);
     writer.BeginObject();
     writer.Key("disable_reload");

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "collector/serve/router.h"
 #include "common/http/message.h"
 
@@ -20,21 +20,21 @@ class CorePlugin {
     std::string data_location;  // what is served, as the command line says it
     std::string version;        // the TensorBoard whose page and routes these are
   };
-  // `index` must outlive this. `projector_has_data` is asked for each listing.
-  CorePlugin(const Options& options, const Index* index, std::function<bool()> projector_has_data)
-      : options_(options), index_(index), projector_has_data_(std::move(projector_has_data)) {}
+  // `projector_has_data` is asked for each listing.
+  CorePlugin(const Options& options,
+             std::function<bool(const IndexReader& index)> projector_has_data)
+      : options_(options), projector_has_data_(std::move(projector_has_data)) {}
 
   void AddRoutes(Router* router) const;
 
  private:
   http::Response Environment() const;
-  http::Response Runs() const;
+  http::Response Runs(const IndexReader& index) const;
   http::Response PluginsListing(const Location& location) const;
   http::Response PluginEntry(const http::Request& request) const;
 
   const Options options_;
-  const Index* const index_;
-  const std::function<bool()> projector_has_data_;
+  const std::function<bool(const IndexReader& index)> projector_has_data_;
 };
 
 }  // namespace tributary::serve

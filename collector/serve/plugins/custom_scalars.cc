@@ -27,7 +27,8 @@ using tensorboard::Chart;
 using tensorboard::Layout;
 
 // The newest layout of the run; nullopt if what it holds is none.
-absl::StatusOr<std::optional<Layout>> ReadLayout(const Index& index, const SeriesInfo& series) {
+absl::StatusOr<std::optional<Layout>> ReadLayout(const IndexReader& index,
+                                                 const SeriesInfo& series) {
   ASSIGN_OR_RETURN(const std::vector<RecordReference> references,
                    index.ReadReferences(series.run, series.tag, 0));
   if (references.empty()) return std::nullopt;
@@ -69,8 +70,8 @@ void Merge(const Layout& other, Layout* layout) {
 void CustomScalarsPlugin::AddRoutes(Router* router) const {
   const auto add = [this, router](absl::string_view route, auto method) {
     router->Add(absl::StrCat("/data/plugin/custom_scalars/", route), true,
-                [this, method](const http::Request& request, const Location&) {
-                  absl::StatusOr<http::Response> response = (this->*method)(request);
+                [this, method](const http::Request& request, const Location& at) {
+                  absl::StatusOr<http::Response> response = (this->*method)(request, *at.index);
                   return response.ok() ? *std::move(response) : ErrorAnswer(response.status());
                 });
   };
@@ -79,13 +80,14 @@ void CustomScalarsPlugin::AddRoutes(Router* router) const {
   add("download_data", &CustomScalarsPlugin::DownloadData);
 }
 
-absl::StatusOr<http::Response> CustomScalarsPlugin::Layout(const http::Request&) const {
+absl::StatusOr<http::Response> CustomScalarsPlugin::Layout(const http::Request&,
+                                                           const IndexReader& index) const {
   std::optional<tensorboard::Layout> merged;
   SeriesFilter filter;
   filter.plugin_name = kCustomScalars;
   filter.tags = {kLayoutTag};
-  for (const SeriesInfo& series : index_->ListSeries(filter)) {
-    ASSIGN_OR_RETURN(const std::optional<tensorboard::Layout> layout, ReadLayout(*index_, series));
+  for (const SeriesInfo& series : index.ListSeries(filter)) {
+    ASSIGN_OR_RETURN(const std::optional<tensorboard::Layout> layout, ReadLayout(index, series));
     if (!layout.has_value()) continue;
     if (merged.has_value()) {
       Merge(*layout, &*merged);
@@ -100,7 +102,8 @@ absl::StatusOr<http::Response> CustomScalarsPlugin::Layout(const http::Request&)
   return JsonAnswer(&writer);
 }
 
-absl::StatusOr<http::Response> CustomScalarsPlugin::Scalars(const http::Request& request) const {
+absl::StatusOr<http::Response> CustomScalarsPlugin::Scalars(const http::Request& request,
+                                                            const IndexReader& index) const {
   const std::string expression(request.QueryValue("tag").value_or(""));
   const absl::StatusOr<Pattern> pattern = Pattern::Compile(expression);
   const bool valid = !expression.empty() && pattern.ok();
@@ -115,10 +118,10 @@ absl::StatusOr<http::Response> CustomScalarsPlugin::Scalars(const http::Request&
     SeriesFilter filter;
     filter.plugin_name = kScalars;
     filter.runs = {run};
-    for (const SeriesInfo& series : index_->ListSeries(filter)) {
+    for (const SeriesInfo& series : index.ListSeries(filter)) {
       if (!pattern->MatchStart(series.tag.value())) continue;
       ASSIGN_OR_RETURN(const ScalarPoints points,
-                       ReadScalarSeries(*index_, series.run, series.tag, points_max_));
+                       ReadScalarSeries(index, series.run, series.tag, points_max_));
       writer.Key(series.tag.value());
       WriteScalarPoints(points, &writer);
     }
@@ -128,12 +131,12 @@ absl::StatusOr<http::Response> CustomScalarsPlugin::Scalars(const http::Request&
   return JsonAnswer(&writer);
 }
 
-absl::StatusOr<http::Response> CustomScalarsPlugin::DownloadData(
-    const http::Request& request) const {
+absl::StatusOr<http::Response> CustomScalarsPlugin::DownloadData(const http::Request& request,
+                                                                 const IndexReader& index) const {
   ASSIGN_OR_RETURN(const std::string run, RequiredParameter(request, "run"));
   ASSIGN_OR_RETURN(const std::string tag, RequiredParameter(request, "tag"));
   ASSIGN_OR_RETURN(const ScalarPoints points,
-                   ReadScalarSeries(*index_, RunName(run), Tag(tag), points_max_));
+                   ReadScalarSeries(index, RunName(run), Tag(tag), points_max_));
   if (request.QueryValue("format") == "csv") return ScalarCsvAnswer(points);
   JsonWriter writer;
   WriteScalarPoints(points, &writer);

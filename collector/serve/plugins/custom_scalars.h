@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "collector/serve/plugins/scalars.h"
 #include "collector/serve/plugins/series_listing.h"
 #include "collector/serve/router.h"
@@ -18,18 +18,19 @@ namespace tributary::serve {
 // Thread-safe. Its routes live as long as it does.
 class CustomScalarsPlugin {
  public:
-  // `index` must outlive this.
-  CustomScalarsPlugin(const Index* index, const SampleLimits& limits)
-      : index_(index), points_max_(SampleLimit(limits, kScalars, kScalarPointsMax)) {}
+  explicit CustomScalarsPlugin(const SampleLimits& limits)
+      : points_max_(SampleLimit(limits, kScalars, kScalarPointsMax)) {}
 
   void AddRoutes(Router* router) const;
 
  private:
-  absl::StatusOr<http::Response> Layout(const http::Request& request) const;
-  absl::StatusOr<http::Response> Scalars(const http::Request& request) const;
-  absl::StatusOr<http::Response> DownloadData(const http::Request& request) const;
+  absl::StatusOr<http::Response> Layout(const http::Request& request,
+                                        const IndexReader& index) const;
+  absl::StatusOr<http::Response> Scalars(const http::Request& request,
+                                         const IndexReader& index) const;
+  absl::StatusOr<http::Response> DownloadData(const http::Request& request,
+                                              const IndexReader& index) const;
 
-  const Index* const index_;
   const uint64_t points_max_;
 };
 

@@ -44,7 +44,7 @@ struct RunParts {
 };
 
 // The newest blob of the first of these kinds that the run and tag have.
-absl::StatusOr<std::string> NewestBlob(const Index& index,
+absl::StatusOr<std::string> NewestBlob(const IndexReader& index,
                                        std::initializer_list<const char*> plugins,
                                        const std::string& run, const std::string& tag) {
   for (const char* plugin : plugins) {
@@ -112,8 +112,8 @@ absl::Status Apply(const Limit& limit, tensorboard::GraphDef* graph) {
 void GraphsPlugin::AddRoutes(Router* router) const {
   const auto add = [this, router](absl::string_view route, auto method) {
     router->Add(absl::StrCat("/data/plugin/graphs/", route), true,
-                [this, method](const http::Request& request, const Location&) {
-                  absl::StatusOr<http::Response> response = (this->*method)(request);
+                [this, method](const http::Request& request, const Location& at) {
+                  absl::StatusOr<http::Response> response = (this->*method)(request, *at.index);
                   return response.ok() ? *std::move(response) : ErrorAnswer(response.status());
                 });
   };
@@ -122,12 +122,13 @@ void GraphsPlugin::AddRoutes(Router* router) const {
   add("run_metadata", &GraphsPlugin::RunMetadata);
 }
 
-absl::StatusOr<http::Response> GraphsPlugin::Info(const http::Request&) const {
+absl::StatusOr<http::Response> GraphsPlugin::Info(const http::Request&,
+                                                  const IndexReader& index) const {
   std::map<std::string, RunParts> runs;
-  const auto list = [this](const char* plugin) {
+  const auto list = [&index](const char* plugin) {
     SeriesFilter filter;
     filter.plugin_name = plugin;
-    return index_->ListSeries(filter);
+    return index.ListSeries(filter);
   };
   for (const char* plugin : {kRunMetadataGraph, kRunMetadata, kKerasModel}) {
     for (const SeriesInfo& series : list(plugin)) {
@@ -176,32 +177,34 @@ absl::StatusOr<http::Response> GraphsPlugin::Info(const http::Request&) const {
   return JsonAnswer(&writer);
 }
 
-absl::StatusOr<http::Response> GraphsPlugin::Graph(const http::Request& request) const {
+absl::StatusOr<http::Response> GraphsPlugin::Graph(const http::Request& request,
+                                                   const IndexReader& index) const {
   ASSIGN_OR_RETURN(const std::string run, RequiredParameter(request, "run"));
   ASSIGN_OR_RETURN(const Limit limit, ReadLimit(request));
   tensorboard::GraphDef graph;
   if (request.QueryValue("conceptual") == "true") {
     ASSIGN_OR_RETURN(const std::string tag, RequiredParameter(request, "tag"));
-    ASSIGN_OR_RETURN(const std::string blob, NewestBlob(*index_, {kKerasModel}, run, tag));
+    ASSIGN_OR_RETURN(const std::string blob, NewestBlob(index, {kKerasModel}, run, tag));
     ASSIGN_OR_RETURN(graph, KerasGraph(blob));
   } else if (const std::optional<absl::string_view> tag = request.QueryValue("tag")) {
-    ASSIGN_OR_RETURN(const std::string blob, NewestBlob(*index_, {kRunMetadata, kRunMetadataGraph},
-                                                        run, std::string(*tag)));
+    ASSIGN_OR_RETURN(const std::string blob,
+                     NewestBlob(index, {kRunMetadata, kRunMetadataGraph}, run, std::string(*tag)));
     ASSIGN_OR_RETURN(tensorboard::RunMetadata metadata, Parse<tensorboard::RunMetadata>(blob));
     ASSIGN_OR_RETURN(graph, MergeFunctionGraphs(&metadata));
   } else {
-    ASSIGN_OR_RETURN(const std::string blob, NewestBlob(*index_, {kRunGraph}, run, kRunGraphTag));
+    ASSIGN_OR_RETURN(const std::string blob, NewestBlob(index, {kRunGraph}, run, kRunGraphTag));
     ASSIGN_OR_RETURN(graph, Parse<tensorboard::GraphDef>(blob));
   }
   RETURN_IF_ERROR(Apply(limit, &graph));
   return TextAnswer(graph);
 }
 
-absl::StatusOr<http::Response> GraphsPlugin::RunMetadata(const http::Request& request) const {
+absl::StatusOr<http::Response> GraphsPlugin::RunMetadata(const http::Request& request,
+                                                         const IndexReader& index) const {
   ASSIGN_OR_RETURN(const std::string tag, RequiredParameter(request, "tag"));
   ASSIGN_OR_RETURN(const std::string run, RequiredParameter(request, "run"));
   ASSIGN_OR_RETURN(const std::string blob,
-                   NewestBlob(*index_, {kTaggedRunMetadata, kRunMetadata}, run, tag));
+                   NewestBlob(index, {kTaggedRunMetadata, kRunMetadata}, run, tag));
   ASSIGN_OR_RETURN(const tensorboard::RunMetadata metadata, Parse<tensorboard::RunMetadata>(blob));
   return TextAnswer(metadata);
 }

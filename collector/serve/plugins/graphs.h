@@ -3,7 +3,7 @@
 #define TRIBUTARY_COLLECTOR_SERVE_PLUGINS_GRAPHS_H_
 
 #include "absl/status/statusor.h"
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "collector/serve/router.h"
 #include "common/http/message.h"
 
@@ -15,17 +15,14 @@ namespace tributary::serve {
 // Thread-safe. Its routes live as long as it does.
 class GraphsPlugin {
  public:
-  // `index` must outlive this.
-  explicit GraphsPlugin(const Index* index) : index_(index) {}
-
   void AddRoutes(Router* router) const;
 
  private:
-  absl::StatusOr<http::Response> Info(const http::Request& request) const;
-  absl::StatusOr<http::Response> Graph(const http::Request& request) const;
-  absl::StatusOr<http::Response> RunMetadata(const http::Request& request) const;
-
-  const Index* const index_;
+  absl::StatusOr<http::Response> Info(const http::Request& request, const IndexReader& index) const;
+  absl::StatusOr<http::Response> Graph(const http::Request& request,
+                                       const IndexReader& index) const;
+  absl::StatusOr<http::Response> RunMetadata(const http::Request& request,
+                                             const IndexReader& index) const;
 };
 
 }  // namespace tributary::serve

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::array<int, 9> kBasisPoints = {0, 668, 1587, 3085, 5000, 6915, 8413, 9332, 10000};
 
-absl::StatusOr<std::vector<Histogram>> ReadNamed(const Index& index, const http::Request& request,
+absl::StatusOr<std::vector<Histogram>> ReadNamed(const IndexReader& index,
+                                                 const http::Request& request,
                                                  uint64_t points_max) {
   ASSIGN_OR_RETURN(const std::string run, RequiredParameter(request, "run"));
   ASSIGN_OR_RETURN(const std::string tag, RequiredParameter(request, "tag"));
@@ -24,7 +25,7 @@ absl::StatusOr<std::vector<Histogram>> ReadNamed(const Index& index, const http:
 
 }  // namespace
 
-absl::StatusOr<std::vector<Histogram>> ReadHistograms(const Index& index, const RunName& run,
+absl::StatusOr<std::vector<Histogram>> ReadHistograms(const IndexReader& index, const RunName& run,
                                                       const Tag& tag, uint64_t points_max) {
   RETURN_IF_ERROR(FindSeriesOf(index, kHistograms, run, tag).status());
   ASSIGN_OR_RETURN(const std::vector<RecordReference> references,
@@ -75,25 +76,29 @@ Distribution CompressHistogram(const std::vector<Bucket>& buckets) {
 
 void HistogramsPlugin::AddRoutes(Router* router) const {
   for (const char* path : {"/data/plugin/histograms/tags", "/data/plugin/distributions/tags"}) {
-    router->Add(path, true, [this](const http::Request&, const Location&) { return Tags(); });
+    router->Add(path, true,
+                [this](const http::Request&, const Location& at) { return Tags(*at.index); });
   }
-  router->Add(
-      "/data/plugin/histograms/histograms", true,
-      [this](const http::Request& request, const Location&) { return Histograms(request); });
-  router->Add(
-      "/data/plugin/distributions/distributions", true,
-      [this](const http::Request& request, const Location&) { return Distributions(request); });
+  router->Add("/data/plugin/histograms/histograms", true,
+              [this](const http::Request& request, const Location& at) {
+                return Histograms(request, *at.index);
+              });
+  router->Add("/data/plugin/distributions/distributions", true,
+              [this](const http::Request& request, const Location& at) {
+                return Distributions(request, *at.index);
+              });
 }
 
-http::Response HistogramsPlugin::Tags() const {
+http::Response HistogramsPlugin::Tags(const IndexReader& index) const {
   JsonWriter writer;
-  WriteTags(KnownSeries(*index_, kHistograms), &writer, nullptr);
+  WriteTags(KnownSeries(index, kHistograms), &writer, nullptr);
   return JsonAnswer(&writer);
 }
 
-http::Response HistogramsPlugin::Histograms(const http::Request& request) const {
+http::Response HistogramsPlugin::Histograms(const http::Request& request,
+                                            const IndexReader& index) const {
   const absl::StatusOr<std::vector<Histogram>> histograms =
-      ReadNamed(*index_, request, kHistogramsMax);
+      ReadNamed(index, request, kHistogramsMax);
   if (!histograms.ok()) return ErrorAnswer(histograms.status());
   JsonWriter writer;
   writer.BeginArray();
@@ -116,9 +121,10 @@ http::Response HistogramsPlugin::Histograms(const http::Request& request) const 
   return JsonAnswer(&writer);
 }
 
-http::Response HistogramsPlugin::Distributions(const http::Request& request) const {
+http::Response HistogramsPlugin::Distributions(const http::Request& request,
+                                               const IndexReader& index) const {
   const absl::StatusOr<std::vector<Histogram>> histograms =
-      ReadNamed(*index_, request, kDistributionsMax);
+      ReadNamed(index, request, kDistributionsMax);
   if (!histograms.ok()) return ErrorAnswer(histograms.status());
   JsonWriter writer;
   writer.BeginArray();

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "collector/serve/plugins/record_values.h"
 #include "collector/serve/router.h"
 #include "common/http/message.h"
@@ -27,7 +27,7 @@ struct Histogram {
 
 // At most `points_max` (0: all) histograms of a series. Points that are no histogram are left out,
 // as every dashboard would fail on them. NotFound if there is no such series.
-absl::StatusOr<std::vector<Histogram>> ReadHistograms(const Index& index, const RunName& run,
+absl::StatusOr<std::vector<Histogram>> ReadHistograms(const IndexReader& index, const RunName& run,
                                                       const Tag& tag, uint64_t points_max);
 
 // (basis points, value): where a normal distribution has -inf, -1.5, -1 ... 1.5, +inf sigma.
@@ -37,17 +37,12 @@ Distribution CompressHistogram(const std::vector<Bucket>& buckets);
 // Thread-safe. Its routes live as long as it does.
 class HistogramsPlugin {
  public:
-  // `index` must outlive this.
-  explicit HistogramsPlugin(const Index* index) : index_(index) {}
-
   void AddRoutes(Router* router) const;
 
  private:
-  http::Response Tags() const;
-  http::Response Histograms(const http::Request& request) const;
-  http::Response Distributions(const http::Request& request) const;
-
-  const Index* const index_;
+  http::Response Tags(const IndexReader& index) const;
+  http::Response Histograms(const http::Request& request, const IndexReader& index) const;
+  http::Response Distributions(const http::Request& request, const IndexReader& index) const;
 };
 
 }  // namespace tributary::serve

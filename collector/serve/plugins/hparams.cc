@@ -79,8 +79,8 @@ bool WithMetrics(bool said, bool wanted) { return !said || wanted; }
 void HparamsPlugin::AddRoutes(Router* router) const {
   const auto add = [this, router](absl::string_view route, auto method) {
     router->Add(absl::StrCat("/data/plugin/hparams/", route), true,
-                [this, method](const http::Request& request, const Location&) {
-                  absl::StatusOr<http::Response> response = (this->*method)(request);
+                [this, method](const http::Request& request, const Location& at) {
+                  absl::StatusOr<http::Response> response = (this->*method)(request, *at.index);
                   return response.ok() ? *std::move(response) : ErrorAnswer(response.status());
                 });
   };
@@ -90,46 +90,50 @@ void HparamsPlugin::AddRoutes(Router* router) const {
   add("download_data", &HparamsPlugin::DownloadData);
 }
 
-absl::StatusOr<http::Response> HparamsPlugin::Experiment(const http::Request& request) const {
+absl::StatusOr<http::Response> HparamsPlugin::Experiment(const http::Request& request,
+                                                         const IndexReader& index) const {
   tensorboard::hparams::GetExperimentRequest message;
   RETURN_IF_ERROR(ReadMessage(request, &message));
   tensorboard::hparams::Experiment experiment =
-      DescribeExperiment(ReadHparams(*index_), *index_,
+      DescribeExperiment(ReadHparams(index), index,
                          WithMetrics(message.has_include_metrics(), message.include_metrics()));
   LimitHparams(message.hparams_limit(), &experiment);
   return MessageAnswer(experiment);
 }
 
-absl::StatusOr<http::Response> HparamsPlugin::SessionGroups(const http::Request& request) const {
+absl::StatusOr<http::Response> HparamsPlugin::SessionGroups(const http::Request& request,
+                                                            const IndexReader& index) const {
   ListSessionGroupsRequest message;
   RETURN_IF_ERROR(ReadMessage(request, &message));
   ASSIGN_OR_RETURN(const tensorboard::hparams::ListSessionGroupsResponse groups,
-                   ListSessionGroups(ReadHparams(*index_), *index_, message));
+                   ListSessionGroups(ReadHparams(index), index, message));
   return MessageAnswer(groups);
 }
 
-absl::StatusOr<http::Response> HparamsPlugin::MetricEvals(const http::Request& request) const {
+absl::StatusOr<http::Response> HparamsPlugin::MetricEvals(const http::Request& request,
+                                                          const IndexReader& index) const {
   tensorboard::hparams::ListMetricEvalsRequest message;
   RETURN_IF_ERROR(ReadMessage(request, &message));
   ASSIGN_OR_RETURN(
       const ScalarPoints points,
-      ReadScalarSeries(*index_, MetricRun(message.session_name(), message.metric_name().group()),
+      ReadScalarSeries(index, MetricRun(message.session_name(), message.metric_name().group()),
                        Tag(message.metric_name().tag()), points_max_));
   JsonWriter writer;
   WriteScalarPoints(points, &writer);
   return JsonAnswer(&writer);
 }
 
-absl::StatusOr<http::Response> HparamsPlugin::DownloadData(const http::Request& request) const {
+absl::StatusOr<http::Response> HparamsPlugin::DownloadData(const http::Request& request,
+                                                           const IndexReader& index) const {
   ASSIGN_OR_RETURN(const std::string format, RequiredParameter(request, "format"));
   ASSIGN_OR_RETURN(const std::vector<bool> visible, ReadVisibility(request));
   ListSessionGroupsRequest message;
   RETURN_IF_ERROR(ReadMessage(request, &message));
-  const HparamsContent content = ReadHparams(*index_);
+  const HparamsContent content = ReadHparams(index);
   ASSIGN_OR_RETURN(const tensorboard::hparams::ListSessionGroupsResponse groups,
-                   ListSessionGroups(content, *index_, message));
+                   ListSessionGroups(content, index, message));
   const HparamsTable table = MakeHparamsTable(
-      DescribeExperiment(content, *index_,
+      DescribeExperiment(content, index,
                          WithMetrics(message.has_include_metrics(), message.include_metrics())),
       groups, visible);
   http::Response response;

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "collector/serve/plugins/scalars.h"
 #include "collector/serve/plugins/series_listing.h"
 #include "collector/serve/router.h"
@@ -19,19 +19,21 @@ namespace tributary::serve {
 // Thread-safe. Its routes live as long as it does.
 class HparamsPlugin {
  public:
-  // `index` must outlive this.
-  HparamsPlugin(const Index* index, const SampleLimits& limits)
-      : index_(index), points_max_(SampleLimit(limits, kScalars, kScalarPointsMax)) {}
+  explicit HparamsPlugin(const SampleLimits& limits)
+      : points_max_(SampleLimit(limits, kScalars, kScalarPointsMax)) {}
 
   void AddRoutes(Router* router) const;
 
  private:
-  absl::StatusOr<http::Response> Experiment(const http::Request& request) const;
-  absl::StatusOr<http::Response> SessionGroups(const http::Request& request) const;
-  absl::StatusOr<http::Response> MetricEvals(const http::Request& request) const;
-  absl::StatusOr<http::Response> DownloadData(const http::Request& request) const;
+  absl::StatusOr<http::Response> Experiment(const http::Request& request,
+                                            const IndexReader& index) const;
+  absl::StatusOr<http::Response> SessionGroups(const http::Request& request,
+                                               const IndexReader& index) const;
+  absl::StatusOr<http::Response> MetricEvals(const http::Request& request,
+                                             const IndexReader& index) const;
+  absl::StatusOr<http::Response> DownloadData(const http::Request& request,
+                                              const IndexReader& index) const;
 
-  const Index* const index_;
   const uint64_t points_max_;
 };
 

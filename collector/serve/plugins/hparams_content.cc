@@ -131,7 +131,7 @@ std::string GroupOf(const std::string& session, const std::string& run) {
   return absl::EndsWith(run, ".") ? "." : "";
 }
 
-void AddMetrics(const HparamsContent& content, const Index& index, Experiment* experiment) {
+void AddMetrics(const HparamsContent& content, const IndexReader& index, Experiment* experiment) {
   std::set<std::pair<std::string, std::string>> names;  // (tag, group)
   SeriesFilter filter;
   filter.plugin_name = kScalars;
@@ -170,7 +170,7 @@ void SortHparams(Experiment* experiment) {
 
 }  // namespace
 
-HparamsContent ReadHparams(const Index& index) {
+HparamsContent ReadHparams(const IndexReader& index) {
   HparamsContent content;
   std::map<std::string, tensorboard::hparams::SessionEndInfo> ends;
   SeriesFilter filter;
@@ -194,7 +194,7 @@ HparamsContent ReadHparams(const Index& index) {
   return content;
 }
 
-Experiment DescribeExperiment(const HparamsContent& content, const Index& index,
+Experiment DescribeExperiment(const HparamsContent& content, const IndexReader& index,
                               bool with_metrics) {
   Experiment experiment;
   if (content.experiment.has_value()) {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "tensorboard/hparams/api.pb.h"
 #include "tensorboard/hparams/plugin_data.pb.h"
 
@@ -26,13 +26,13 @@ struct HparamsContent {
 
 // Reads the metadata of the series of plugin "hparams". Content of an unknown version, or that is
 // not what its tag says, counts as absent.
-HparamsContent ReadHparams(const Index& index);
+HparamsContent ReadHparams(const IndexReader& index);
 
 // The writer's own description of the experiment, or else one made of the sessions' values and,
 // with `with_metrics`, of the scalars at and below the sessions' runs. Hyperparameters are sorted:
 // those that differ first, then by name.
 tensorboard::hparams::Experiment DescribeExperiment(const HparamsContent& content,
-                                                    const Index& index, bool with_metrics);
+                                                    const IndexReader& index, bool with_metrics);
 
 // Where a metric of a session is: the run `group` below the session's.
 RunName MetricRun(const std::string& session, const std::string& group);

@@ -37,13 +37,13 @@ using Groups = std::vector<SessionGroup>;
 using Cell = std::optional<Value>;
 
 // The newest point of the metric; nullopt if the run has no such scalars.
-std::optional<MetricValue> NewestPoint(const Index& index, const std::string& session,
+std::optional<MetricValue> NewestPoint(const IndexReader& index, const std::string& session,
                                        const MetricName& name) {
   const RunName run = MetricRun(session, name.group());
   const Tag tag(name.tag());
   const std::optional<SeriesInfo> series = index.FindSeries(run, tag);
   if (!series.has_value() || series->metadata->plugin_name != kScalars) return std::nullopt;
-  Index::ScalarQuery query;
+  IndexReader::ScalarQuery query;
   query.points_max = 0;
   query.from_step = series->max_step.value();
   const absl::StatusOr<ScalarPoints> points = index.ReadScalars(run, tag, query);
@@ -150,7 +150,7 @@ absl::Status Aggregate(const ListSessionGroupsRequest& request, SessionGroup* gr
 }
 
 Session BuildSession(const std::string& name, const HparamsSession& content,
-                     const std::vector<MetricName>& metrics, const Index& index) {
+                     const std::vector<MetricName>& metrics, const IndexReader& index) {
   Session session;
   session.set_name(name);
   session.set_start_time_secs(content.start.start_time_secs());
@@ -169,7 +169,7 @@ Session BuildSession(const std::string& name, const HparamsSession& content,
 }
 
 // By name; their sessions by name too.
-absl::StatusOr<Groups> BuildGroups(const HparamsContent& content, const Index& index,
+absl::StatusOr<Groups> BuildGroups(const HparamsContent& content, const IndexReader& index,
                                    const ListSessionGroupsRequest& request) {
   const bool with_metrics = !request.has_include_metrics() || request.include_metrics();
   std::vector<MetricName> metrics;
@@ -378,7 +378,8 @@ size_t SliceEnd(int64_t place, size_t size) {
 }  // namespace
 
 absl::StatusOr<ListSessionGroupsResponse> ListSessionGroups(
-    const HparamsContent& content, const Index& index, const ListSessionGroupsRequest& request) {
+    const HparamsContent& content, const IndexReader& index,
+    const ListSessionGroupsRequest& request) {
   RETURN_IF_ERROR(Check(request));
   ASSIGN_OR_RETURN(Groups groups, BuildGroups(content, index, request));
   ASSIGN_OR_RETURN(groups, FilterGroups(std::move(groups), request));

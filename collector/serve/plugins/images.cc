@@ -14,7 +14,7 @@
 namespace tributary::serve {
 namespace {
 
-absl::StatusOr<std::string> ReadBlob(const Index& index, absl::string_view blob_key) {
+absl::StatusOr<std::string> ReadBlob(const IndexReader& index, absl::string_view blob_key) {
   ASSIGN_OR_RETURN(const BlobKey key, DecodeBlobKey(blob_key));
   ASSIGN_OR_RETURN(const std::vector<RecordReference> references,
                    index.ReadReferences(key.run, key.tag, 0));
@@ -28,7 +28,7 @@ absl::StatusOr<std::string> ReadBlob(const Index& index, absl::string_view blob_
 
 }  // namespace
 
-absl::StatusOr<std::vector<RecordReference>> ReadImageReferences(const Index& index,
+absl::StatusOr<std::vector<RecordReference>> ReadImageReferences(const IndexReader& index,
                                                                  const RunName& run, const Tag& tag,
                                                                  uint64_t sample,
                                                                  uint64_t points_max) {
@@ -44,7 +44,7 @@ absl::StatusOr<std::vector<RecordReference>> ReadImageReferences(const Index& in
   return references;
 }
 
-http::Response ImageAnswer(const Index& index, absl::string_view blob_key) {
+http::Response ImageAnswer(const IndexReader& index, absl::string_view blob_key) {
   absl::StatusOr<std::string> bytes = ReadBlob(index, blob_key);
   if (!bytes.ok()) return ErrorAnswer(bytes.status());
   http::Response response;
@@ -56,24 +56,27 @@ http::Response ImageAnswer(const Index& index, absl::string_view blob_key) {
 
 void ImagesPlugin::AddRoutes(Router* router) const {
   router->Add("/data/plugin/images/tags", true,
-              [this](const http::Request&, const Location&) { return Tags(); });
+              [this](const http::Request&, const Location& at) { return Tags(*at.index); });
   router->Add("/data/plugin/images/images", true,
-              [this](const http::Request& request, const Location&) { return Images(request); });
-  router->Add(
-      "/data/plugin/images/individualImage", true,
-      [this](const http::Request& request, const Location&) { return IndividualImage(request); });
+              [this](const http::Request& request, const Location& at) {
+                return Images(request, *at.index);
+              });
+  router->Add("/data/plugin/images/individualImage", true,
+              [this](const http::Request& request, const Location& at) {
+                return IndividualImage(request, *at.index);
+              });
 }
 
-http::Response ImagesPlugin::Tags() const {
+http::Response ImagesPlugin::Tags(const IndexReader& index) const {
   JsonWriter writer;
-  WriteTags(KnownSeries(*index_, kImages), &writer, [](const SeriesInfo& info, JsonWriter* out) {
+  WriteTags(KnownSeries(index, kImages), &writer, [](const SeriesInfo& info, JsonWriter* out) {
     out->Key("samples");
     out->Uint(std::max(info.max_length, kBlobsBeforeImages) - kBlobsBeforeImages);
   });
   return JsonAnswer(&writer);
 }
 
-http::Response ImagesPlugin::Images(const http::Request& request) const {
+http::Response ImagesPlugin::Images(const http::Request& request, const IndexReader& index) const {
   const absl::StatusOr<std::string> run = RequiredParameter(request, "run");
   if (!run.ok()) return ErrorAnswer(run.status());
   const absl::StatusOr<std::string> tag = RequiredParameter(request, "tag");
@@ -85,7 +88,7 @@ http::Response ImagesPlugin::Images(const http::Request& request) const {
   }
   const auto wanted = static_cast<uint64_t>(sample->value_or(0));
   const absl::StatusOr<std::vector<RecordReference>> references =
-      ReadImageReferences(*index_, RunName(*run), Tag(*tag), wanted, points_max_);
+      ReadImageReferences(index, RunName(*run), Tag(*tag), wanted, points_max_);
   if (!references.ok()) return ErrorAnswer(references.status());
   JsonWriter writer;
   writer.BeginArray();
@@ -104,10 +107,11 @@ http::Response ImagesPlugin::Images(const http::Request& request) const {
   return JsonAnswer(&writer);
 }
 
-http::Response ImagesPlugin::IndividualImage(const http::Request& request) const {
+http::Response ImagesPlugin::IndividualImage(const http::Request& request,
+                                             const IndexReader& index) const {
   const absl::StatusOr<std::string> key = RequiredParameter(request, "blob_key");
   if (!key.ok()) return ErrorAnswer(key.status());
-  return ImageAnswer(*index_, *key);
+  return ImageAnswer(index, *key);
 }
 
 }  // namespace tributary::serve

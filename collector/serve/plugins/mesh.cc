@@ -34,7 +34,7 @@ struct Part {
 };
 
 // Of the run, or of all runs if there is none.
-std::vector<Part> Parts(const Index& index, const std::optional<std::string>& run) {
+std::vector<Part> Parts(const IndexReader& index, const std::optional<std::string>& run) {
   SeriesFilter filter;
   filter.plugin_name = kMesh;
   if (run.has_value()) filter.runs = {*run};
@@ -116,11 +116,11 @@ absl::StatusOr<double> StepParameter(const http::Request& request) {
 
 void MeshPlugin::AddRoutes(Router* router) const {
   router->Add("/data/plugin/mesh/tags", true,
-              [this](const http::Request&, const Location&) { return Tags(); });
+              [this](const http::Request&, const Location& at) { return Tags(*at.index); });
   const auto add = [this, router](absl::string_view route, auto method) {
     router->Add(absl::StrCat("/data/plugin/mesh/", route), true,
-                [this, method](const http::Request& request, const Location&) {
-                  absl::StatusOr<http::Response> response = (this->*method)(request);
+                [this, method](const http::Request& request, const Location& at) {
+                  absl::StatusOr<http::Response> response = (this->*method)(request, *at.index);
                   return response.ok() ? *std::move(response) : ErrorAnswer(response.status());
                 });
   };
@@ -128,9 +128,9 @@ void MeshPlugin::AddRoutes(Router* router) const {
   add("data", &MeshPlugin::Data);
 }
 
-http::Response MeshPlugin::Tags() const {
+http::Response MeshPlugin::Tags(const IndexReader& index) const {
   std::map<std::string, std::map<std::string, int64_t>> samples;
-  for (const Part& part : Parts(*index_, std::nullopt)) {
+  for (const Part& part : Parts(index, std::nullopt)) {
     samples[part.series.run.value()][part.data.name()] =
         part.data.shape_size() > 0 ? part.data.shape(0) : 0;
   }
@@ -152,14 +152,15 @@ http::Response MeshPlugin::Tags() const {
   return JsonAnswer(&writer);
 }
 
-absl::StatusOr<http::Response> MeshPlugin::Meshes(const http::Request& request) const {
+absl::StatusOr<http::Response> MeshPlugin::Meshes(const http::Request& request,
+                                                  const IndexReader& index) const {
   ASSIGN_OR_RETURN(const Wanted wanted, ReadWanted(request));
-  const std::vector<Part> parts = Parts(*index_, wanted.run);
+  const std::vector<Part> parts = Parts(index, wanted.run);
   std::vector<std::pair<RecordReference, const MeshPluginData*>> points;
   for (const Part& part : parts) {
     if (part.data.name() != wanted.name) continue;
     ASSIGN_OR_RETURN(const std::vector<RecordReference> references,
-                     index_->ReadReferences(part.series.run, part.series.tag, points_max_));
+                     index.ReadReferences(part.series.run, part.series.tag, points_max_));
     for (const RecordReference& reference : references) points.emplace_back(reference, &part.data);
   }
   std::sort(points.begin(), points.end(), [](const auto& left, const auto& right) {
@@ -190,7 +191,8 @@ absl::StatusOr<http::Response> MeshPlugin::Meshes(const http::Request& request) 
   return JsonAnswer(&writer);
 }
 
-absl::StatusOr<http::Response> MeshPlugin::Data(const http::Request& request) const {
+absl::StatusOr<http::Response> MeshPlugin::Data(const http::Request& request,
+                                                const IndexReader& index) const {
   ASSIGN_OR_RETURN(const Wanted wanted, ReadWanted(request));
   ASSIGN_OR_RETURN(const double step, StepParameter(request));
   ASSIGN_OR_RETURN(const std::optional<int64_t> sample, IntegerParameter(request, "sample"));
@@ -201,10 +203,10 @@ absl::StatusOr<http::Response> MeshPlugin::Data(const http::Request& request) co
         absl::StrCat("\"content_type\" is none of VERTEX, FACE, COLOR: ", type_name));
   }
   http::Response response;
-  for (const Part& part : Parts(*index_, wanted.run)) {
+  for (const Part& part : Parts(index, wanted.run)) {
     if (part.data.name() != wanted.name || part.data.content_type() != type) continue;
     ASSIGN_OR_RETURN(const std::vector<RecordReference> references,
-                     index_->ReadReferences(part.series.run, part.series.tag, points_max_));
+                     index.ReadReferences(part.series.run, part.series.tag, points_max_));
     for (const RecordReference& reference : references) {
       if (static_cast<double>(reference.step.value()) != step) continue;
       ASSIGN_OR_RETURN(const tensorboard::Summary::Value value, ReadValue(reference));

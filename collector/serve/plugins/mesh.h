@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "collector/serve/plugins/series_listing.h"
 #include "collector/serve/router.h"
 #include "common/http/message.h"
@@ -21,18 +21,17 @@ inline constexpr uint64_t kMeshPointsMax = 100;
 // Thread-safe. Its routes live as long as it does.
 class MeshPlugin {
  public:
-  // `index` must outlive this.
-  MeshPlugin(const Index* index, const SampleLimits& limits)
-      : index_(index), points_max_(SampleLimit(limits, kMesh, kMeshPointsMax)) {}
+  explicit MeshPlugin(const SampleLimits& limits)
+      : points_max_(SampleLimit(limits, kMesh, kMeshPointsMax)) {}
 
   void AddRoutes(Router* router) const;
 
  private:
-  http::Response Tags() const;
-  absl::StatusOr<http::Response> Meshes(const http::Request& request) const;
-  absl::StatusOr<http::Response> Data(const http::Request& request) const;
+  http::Response Tags(const IndexReader& index) const;
+  absl::StatusOr<http::Response> Meshes(const http::Request& request,
+                                        const IndexReader& index) const;
+  absl::StatusOr<http::Response> Data(const http::Request& request, const IndexReader& index) const;
 
-  const Index* const index_;
   const uint64_t points_max_;
 };
 

@@ -105,7 +105,7 @@ void WriteCurve(const RecordReference& reference, const Curve& curve, JsonWriter
   writer->EndObject();
 }
 
-absl::Status WriteCurves(const Index& index, const RunName& run, const Tag& tag,
+absl::Status WriteCurves(const IndexReader& index, const RunName& run, const Tag& tag,
                          uint64_t points_max, JsonWriter* writer) {
   ASSIGN_OR_RETURN(const std::vector<RecordReference> references,
                    index.ReadReferences(run, tag, points_max));
@@ -122,18 +122,21 @@ absl::Status WriteCurves(const Index& index, const RunName& run, const Tag& tag,
 
 void PrCurvesPlugin::AddRoutes(Router* router) const {
   router->Add("/data/plugin/pr_curves/tags", true,
-              [this](const http::Request&, const Location&) { return Tags(); });
+              [this](const http::Request&, const Location& at) { return Tags(*at.index); });
   router->Add("/data/plugin/pr_curves/pr_curves", true,
-              [this](const http::Request& request, const Location&) { return PrCurves(request); });
+              [this](const http::Request& request, const Location& at) {
+                return PrCurves(request, *at.index);
+              });
 }
 
-http::Response PrCurvesPlugin::Tags() const {
+http::Response PrCurvesPlugin::Tags(const IndexReader& index) const {
   JsonWriter writer;
-  WriteTags(KnownSeries(*index_, kPrCurves), &writer, nullptr);
+  WriteTags(KnownSeries(index, kPrCurves), &writer, nullptr);
   return JsonAnswer(&writer);
 }
 
-http::Response PrCurvesPlugin::PrCurves(const http::Request& request) const {
+http::Response PrCurvesPlugin::PrCurves(const http::Request& request,
+                                        const IndexReader& index) const {
   const absl::StatusOr<std::string> tag = RequiredParameter(request, "tag");
   if (!tag.ok()) return ErrorAnswer(tag.status());
   std::set<std::string> runs;
@@ -144,12 +147,12 @@ http::Response PrCurvesPlugin::PrCurves(const http::Request& request) const {
   JsonWriter writer;
   writer.BeginObject();
   for (const std::string& run : runs) {
-    if (!FindSeriesOf(*index_, kPrCurves, RunName(run), Tag(*tag)).ok()) {
+    if (!FindSeriesOf(index, kPrCurves, RunName(run), Tag(*tag)).ok()) {
       return ErrorAnswer(absl::InvalidArgumentError(
           absl::StrCat("no PR curves for run=\"", run, "\", tag=\"", *tag, "\"")));
     }
     writer.Key(run);
-    const absl::Status status = WriteCurves(*index_, RunName(run), Tag(*tag), points_max_, &writer);
+    const absl::Status status = WriteCurves(index, RunName(run), Tag(*tag), points_max_, &writer);
     if (!status.ok()) return ErrorAnswer(status);
   }
   writer.EndObject();

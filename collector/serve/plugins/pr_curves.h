@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "collector/serve/plugins/series_listing.h"
 #include "collector/serve/router.h"
 #include "common/http/message.h"
@@ -17,17 +17,15 @@ inline constexpr uint64_t kPrCurvePointsMax = 100;
 // Thread-safe. Its routes live as long as it does.
 class PrCurvesPlugin {
  public:
-  // `index` must outlive this.
-  PrCurvesPlugin(const Index* index, const SampleLimits& limits)
-      : index_(index), points_max_(SampleLimit(limits, kPrCurves, kPrCurvePointsMax)) {}
+  explicit PrCurvesPlugin(const SampleLimits& limits)
+      : points_max_(SampleLimit(limits, kPrCurves, kPrCurvePointsMax)) {}
 
   void AddRoutes(Router* router) const;
 
  private:
-  http::Response Tags() const;
-  http::Response PrCurves(const http::Request& request) const;
+  http::Response Tags(const IndexReader& index) const;
+  http::Response PrCurves(const http::Request& request, const IndexReader& index) const;
 
-  const Index* const index_;
   const uint64_t points_max_;
 };
 

@@ -70,8 +70,8 @@ std::string FirstLines(std::string text, uint64_t rows) {
 void ProjectorPlugin::AddRoutes(Router* router) const {
   const auto add = [this, router](absl::string_view route, auto method) {
     router->Add(absl::StrCat("/data/plugin/projector/", route), false,
-                [this, method](const http::Request& request, const Location&) {
-                  absl::StatusOr<http::Response> response = (this->*method)(request);
+                [this, method](const http::Request& request, const Location& at) {
+                  absl::StatusOr<http::Response> response = (this->*method)(request, *at.index);
                   return response.ok() ? *std::move(response) : ErrorAnswer(response.status());
                 });
   };
@@ -83,14 +83,15 @@ void ProjectorPlugin::AddRoutes(Router* router) const {
   add("sprite_image", &ProjectorPlugin::SpriteImage);
 }
 
-std::vector<Projection> ProjectorPlugin::Projections(bool first_only) const {
+std::vector<Projection> ProjectorPlugin::Projections(const IndexReader& index,
+                                                     bool first_only) const {
   std::vector<std::string> names;
-  for (const RunInfo& run : index_->Runs()) names.push_back(run.name.value());
+  for (const RunInfo& run : index.Runs()) names.push_back(run.name.value());
   // The root may hold a configuration for all, and no event.
   if (std::find(names.begin(), names.end(), ".") == names.end()) names.push_back(".");
   std::vector<Projection> found;
   for (const std::string& name : names) {
-    if (std::optional<Projection> projection = FindProjection(files_, roots_, name)) {
+    if (std::optional<Projection> projection = Find(name, index)) {
       found.push_back(*std::move(projection));
       if (first_only) break;
     }
@@ -98,36 +99,46 @@ std::vector<Projection> ProjectorPlugin::Projections(bool first_only) const {
   return found;
 }
 
-// Only for runs that are listed: a name must not lead out of the roots.
-absl::StatusOr<Projection> ProjectorPlugin::ProjectionOf(const http::Request& request) const {
+std::optional<Projection> ProjectorPlugin::Find(const std::string& run,
+                                                const IndexReader& index) const {
+  // Of a run that is not there it finds nothing: a name must not lead out of the roots.
+  for (const RunName& source : index.SourceNames(RunName(run))) {
+    std::optional<Projection> projection = FindProjection(files_, roots_, source.value());
+    if (!projection.has_value()) continue;
+    projection->run = run;
+    return projection;
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<Projection> ProjectorPlugin::ProjectionOf(const http::Request& request,
+                                                         const IndexReader& index) const {
   ASSIGN_OR_RETURN(const std::string name, RequiredParameter(request, "run"));
-  const std::vector<RunInfo> runs = index_->Runs();
-  const bool known = name == "." || std::any_of(runs.begin(), runs.end(), [&](const RunInfo& run) {
-                       return run.name.value() == name;
-                     });
-  std::optional<Projection> found;
-  if (known) found = FindProjection(files_, roots_, name);
+  std::optional<Projection> found = Find(name, index);
   if (!found.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat("no embeddings for run \"", name, "\""));
   }
   return *std::move(found);
 }
 
-absl::StatusOr<http::Response> ProjectorPlugin::Runs(const http::Request&) const {
+absl::StatusOr<http::Response> ProjectorPlugin::Runs(const http::Request&,
+                                                     const IndexReader& index) const {
   JsonWriter writer;
   writer.BeginArray();
-  for (const Projection& projection : Projections(false)) writer.String(projection.run);
+  for (const Projection& projection : Projections(index, false)) writer.String(projection.run);
   writer.EndArray();
   return JsonAnswer(&writer);
 }
 
-absl::StatusOr<http::Response> ProjectorPlugin::Info(const http::Request& request) const {
-  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request));
+absl::StatusOr<http::Response> ProjectorPlugin::Info(const http::Request& request,
+                                                     const IndexReader& index) const {
+  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, index));
   return MessageAnswer(projection.config, Defaults::kOmitted);
 }
 
-absl::StatusOr<http::Response> ProjectorPlugin::Tensor(const http::Request& request) const {
-  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request));
+absl::StatusOr<http::Response> ProjectorPlugin::Tensor(const http::Request& request,
+                                                       const IndexReader& index) const {
+  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, index));
   ASSIGN_OR_RETURN(const EmbeddingInfo* embedding, EmbeddingOf(projection, request));
   ASSIGN_OR_RETURN(const std::optional<uint64_t> rows, RowsParameter(request));
   RETURN_IF_ERROR(RequireNamed(embedding->tensor_path(), "file of the tensor"));
@@ -140,8 +151,9 @@ absl::StatusOr<http::Response> ProjectorPlugin::Tensor(const http::Request& requ
                                 shown * matrix.columns * sizeof(float)));
 }
 
-absl::StatusOr<http::Response> ProjectorPlugin::Metadata(const http::Request& request) const {
-  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request));
+absl::StatusOr<http::Response> ProjectorPlugin::Metadata(const http::Request& request,
+                                                         const IndexReader& index) const {
+  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, index));
   ASSIGN_OR_RETURN(const EmbeddingInfo* embedding, EmbeddingOf(projection, request));
   ASSIGN_OR_RETURN(const std::optional<uint64_t> rows, RowsParameter(request));
   RETURN_IF_ERROR(RequireNamed(embedding->metadata_path(), "metadata"));
@@ -150,16 +162,18 @@ absl::StatusOr<http::Response> ProjectorPlugin::Metadata(const http::Request& re
   return FileAnswer("text/plain; charset=utf-8", std::move(text));
 }
 
-absl::StatusOr<http::Response> ProjectorPlugin::Bookmarks(const http::Request& request) const {
-  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request));
+absl::StatusOr<http::Response> ProjectorPlugin::Bookmarks(const http::Request& request,
+                                                          const IndexReader& index) const {
+  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, index));
   ASSIGN_OR_RETURN(const EmbeddingInfo* embedding, EmbeddingOf(projection, request));
   RETURN_IF_ERROR(RequireNamed(embedding->bookmarks_path(), "bookmarks"));
   ASSIGN_OR_RETURN(std::string json, ReadAsset(files_, projection, embedding->bookmarks_path()));
   return FileAnswer("application/json", std::move(json));
 }
 
-absl::StatusOr<http::Response> ProjectorPlugin::SpriteImage(const http::Request& request) const {
-  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request));
+absl::StatusOr<http::Response> ProjectorPlugin::SpriteImage(const http::Request& request,
+                                                            const IndexReader& index) const {
+  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, index));
   ASSIGN_OR_RETURN(const EmbeddingInfo* embedding, EmbeddingOf(projection, request));
   RETURN_IF_ERROR(RequireNamed(embedding->sprite().image_path(), "sprite image"));
   ASSIGN_OR_RETURN(std::string bytes,

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "collector/serve/plugins/projector_files.h"
 #include "collector/serve/router.h"
 #include "common/file.h"
@@ -20,25 +20,30 @@ namespace tributary::serve {
 // Thread-safe. Its routes live as long as it does.
 class ProjectorPlugin {
  public:
-  // `index` and `files` must outlive this.
-  ProjectorPlugin(const Index* index, FileSystem* files, std::vector<LogRoot> roots)
-      : index_(index), files_(files), roots_(std::move(roots)) {}
+  // `files` must outlive this.
+  ProjectorPlugin(FileSystem* files, std::vector<LogRoot> roots)
+      : files_(files), roots_(std::move(roots)) {}
 
   void AddRoutes(Router* router) const;
   // Whether a run has something to show: looks for the configuration of each run.
-  bool HasData() const { return !Projections(true).empty(); }
+  bool HasData(const IndexReader& index) const { return !Projections(index, true).empty(); }
 
  private:
-  std::vector<Projection> Projections(bool first_only) const;
-  absl::StatusOr<Projection> ProjectionOf(const http::Request& request) const;
-  absl::StatusOr<http::Response> Runs(const http::Request& request) const;
-  absl::StatusOr<http::Response> Info(const http::Request& request) const;
-  absl::StatusOr<http::Response> Tensor(const http::Request& request) const;
-  absl::StatusOr<http::Response> Metadata(const http::Request& request) const;
-  absl::StatusOr<http::Response> Bookmarks(const http::Request& request) const;
-  absl::StatusOr<http::Response> SpriteImage(const http::Request& request) const;
+  std::vector<Projection> Projections(const IndexReader& index, bool first_only) const;
+  std::optional<Projection> Find(const std::string& run, const IndexReader& index) const;
+  absl::StatusOr<Projection> ProjectionOf(const http::Request& request,
+                                          const IndexReader& index) const;
+  absl::StatusOr<http::Response> Runs(const http::Request& request, const IndexReader& index) const;
+  absl::StatusOr<http::Response> Info(const http::Request& request, const IndexReader& index) const;
+  absl::StatusOr<http::Response> Tensor(const http::Request& request,
+                                        const IndexReader& index) const;
+  absl::StatusOr<http::Response> Metadata(const http::Request& request,
+                                          const IndexReader& index) const;
+  absl::StatusOr<http::Response> Bookmarks(const http::Request& request,
+                                           const IndexReader& index) const;
+  absl::StatusOr<http::Response> SpriteImage(const http::Request& request,
+                                             const IndexReader& index) const;
 
-  const Index* const index_;
   FileSystem* const files_;
   const std::vector<LogRoot> roots_;
 };

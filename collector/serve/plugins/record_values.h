@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "tensorboard/summary.pb.h"
 
 namespace tributary::serve {

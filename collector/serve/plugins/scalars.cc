@@ -34,41 +34,45 @@ void WriteScalarPoints(const ScalarPoints& points, JsonWriter* writer) {
   writer->EndArray();
 }
 
-absl::StatusOr<ScalarPoints> ReadScalarSeries(const Index& index, const RunName& run,
+absl::StatusOr<ScalarPoints> ReadScalarSeries(const IndexReader& index, const RunName& run,
                                               const Tag& tag, uint64_t points_max) {
   const std::optional<SeriesInfo> info = index.FindSeries(run, tag);
   if (info.has_value() && info->metadata->plugin_name != kScalars) {
     return absl::NotFoundError(absl::StrCat("run=\"", run.value(), "\", tag=\"", tag.value(),
                                             "\" is no series of scalars"));
   }
-  Index::ScalarQuery query;
+  IndexReader::ScalarQuery query;
   query.points_max = points_max;
   return index.ReadScalars(run, tag, query);
 }
 
 void ScalarsPlugin::AddRoutes(Router* router) const {
   router->Add("/data/plugin/scalars/tags", true,
-              [this](const http::Request&, const Location&) { return Tags(); });
+              [this](const http::Request&, const Location& at) { return Tags(*at.index); });
   router->Add("/data/plugin/scalars/scalars", true,
-              [this](const http::Request& request, const Location&) { return Scalars(request); });
-  router->Add(
-      "/data/plugin/scalars/scalars_multirun", false,
-      [this](const http::Request& request, const Location&) { return ScalarsMultirun(request); });
+              [this](const http::Request& request, const Location& at) {
+                return Scalars(request, *at.index);
+              });
+  router->Add("/data/plugin/scalars/scalars_multirun", false,
+              [this](const http::Request& request, const Location& at) {
+                return ScalarsMultirun(request, *at.index);
+              });
 }
 
-http::Response ScalarsPlugin::Tags() const {
+http::Response ScalarsPlugin::Tags(const IndexReader& index) const {
   JsonWriter writer;
-  WriteTags(KnownSeries(*index_, kScalars), &writer, nullptr);
+  WriteTags(KnownSeries(index, kScalars), &writer, nullptr);
   return JsonAnswer(&writer);
 }
 
-http::Response ScalarsPlugin::Scalars(const http::Request& request) const {
+http::Response ScalarsPlugin::Scalars(const http::Request& request,
+                                      const IndexReader& index) const {
   const absl::StatusOr<std::string> run = RequiredParameter(request, "run");
   if (!run.ok()) return ErrorAnswer(run.status());
   const absl::StatusOr<std::string> tag = RequiredParameter(request, "tag");
   if (!tag.ok()) return ErrorAnswer(tag.status());
   const absl::StatusOr<ScalarPoints> points =
-      ReadScalarSeries(*index_, RunName(*run), Tag(*tag), points_max_);
+      ReadScalarSeries(index, RunName(*run), Tag(*tag), points_max_);
   if (!points.ok()) return ErrorAnswer(points.status());
   if (request.QueryValue("format") == "csv") return ScalarCsvAnswer(*points);
   JsonWriter writer;
@@ -76,7 +80,8 @@ http::Response ScalarsPlugin::Scalars(const http::Request& request) const {
   return JsonAnswer(&writer);
 }
 
-http::Response ScalarsPlugin::ScalarsMultirun(const http::Request& request) const {
+http::Response ScalarsPlugin::ScalarsMultirun(const http::Request& request,
+                                              const IndexReader& index) const {
   if (request.method != "POST") return MethodNotAllowed("POST");
   const absl::StatusOr<http::Parameters> form = http::ParseForm(request);
   if (!form.ok()) return ErrorAnswer(form.status());
@@ -95,7 +100,7 @@ http::Response ScalarsPlugin::ScalarsMultirun(const http::Request& request) cons
   writer.BeginObject();
   for (const std::string& run : runs) {
     const absl::StatusOr<ScalarPoints> points =
-        ReadScalarSeries(*index_, RunName(run), *tag, points_max_);
+        ReadScalarSeries(index, RunName(run), *tag, points_max_);
     if (absl::IsNotFound(points.status())) continue;  // the page knows a run that lacks the tag
     if (!points.ok()) return ErrorAnswer(points.status());
     writer.Key(run);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "collector/serve/json_writer.h"
 #include "collector/serve/plugins/series_listing.h"
 #include "collector/serve/router.h"
@@ -21,7 +21,7 @@ inline constexpr uint64_t kScalarPointsMax = 1000;
 
 // At most `points_max` (0: all) points of a series of the plugin "scalars". NotFound if there is
 // none; the run may be a hidden attempt.
-absl::StatusOr<ScalarPoints> ReadScalarSeries(const Index& index, const RunName& run,
+absl::StatusOr<ScalarPoints> ReadScalarSeries(const IndexReader& index, const RunName& run,
                                               const Tag& tag, uint64_t points_max);
 
 // [[wall_time, step, value], ...], as the dashboards want points; the same as a CSV file.
@@ -31,18 +31,16 @@ http::Response ScalarCsvAnswer(const ScalarPoints& points);
 // Thread-safe. Its routes live as long as it does.
 class ScalarsPlugin {
  public:
-  // `index` must outlive this.
-  ScalarsPlugin(const Index* index, const SampleLimits& limits)
-      : index_(index), points_max_(SampleLimit(limits, kScalars, kScalarPointsMax)) {}
+  explicit ScalarsPlugin(const SampleLimits& limits)
+      : points_max_(SampleLimit(limits, kScalars, kScalarPointsMax)) {}
 
   void AddRoutes(Router* router) const;
 
  private:
-  http::Response Tags() const;
-  http::Response Scalars(const http::Request& request) const;
-  http::Response ScalarsMultirun(const http::Request& request) const;
+  http::Response Tags(const IndexReader& index) const;
+  http::Response Scalars(const http::Request& request, const IndexReader& index) const;
+  http::Response ScalarsMultirun(const http::Request& request, const IndexReader& index) const;
 
-  const Index* const index_;
   const uint64_t points_max_;
 };
 

@@ -27,7 +27,7 @@ uint64_t SampleLimit(const SampleLimits& limits, const std::string& plugin,
   return found == limits.end() ? route_default : found->second;
 }
 
-std::vector<SeriesInfo> KnownSeries(const Index& index, const std::string& plugin) {
+std::vector<SeriesInfo> KnownSeries(const IndexReader& index, const std::string& plugin) {
   SeriesFilter filter;
   filter.plugin_name = plugin;
   std::vector<SeriesInfo> series = index.ListSeries(filter);
@@ -63,7 +63,7 @@ void WriteTags(const std::vector<SeriesInfo>& series, JsonWriter* writer,
   writer->EndObject();
 }
 
-absl::StatusOr<SeriesInfo> FindSeriesOf(const Index& index, const std::string& plugin,
+absl::StatusOr<SeriesInfo> FindSeriesOf(const IndexReader& index, const std::string& plugin,
                                         const RunName& run, const Tag& tag) {
   std::optional<SeriesInfo> info = index.FindSeries(run, tag);
   if (!info.has_value() || info->metadata->plugin_name != plugin) {

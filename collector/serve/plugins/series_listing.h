@@ -10,7 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "collector/serve/json_writer.h"
 
 namespace tributary::serve {
@@ -22,14 +22,14 @@ uint64_t SampleLimit(const SampleLimits& limits, const std::string& plugin, uint
 
 // Series of one plugin whose content has a version that we know (0), by (run, tag). Others are
 // shown by no dashboard.
-std::vector<SeriesInfo> KnownSeries(const Index& index, const std::string& plugin);
+std::vector<SeriesInfo> KnownSeries(const IndexReader& index, const std::string& plugin);
 
 // Writes {run: {tag: {"displayName", "description", ...}}}; `more` adds members, and may be null.
 void WriteTags(const std::vector<SeriesInfo>& series, JsonWriter* writer,
                const std::function<void(const SeriesInfo&, JsonWriter*)>& more);
 
 // The one series that a request names, or NotFound. A series of another plugin does not count.
-absl::StatusOr<SeriesInfo> FindSeriesOf(const Index& index, const std::string& plugin,
+absl::StatusOr<SeriesInfo> FindSeriesOf(const IndexReader& index, const std::string& plugin,
                                         const RunName& run, const Tag& tag);
 
 }  // namespace tributary::serve

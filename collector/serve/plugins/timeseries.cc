@@ -93,30 +93,45 @@ void WriteWhen(double wall_time, int64_t step, JsonWriter* writer) {
   writer->Int(step);
 }
 
+// Runs that may have the series: the one that is named, or all that have it.
+std::vector<RunName> RunsWith(const IndexReader& index, const std::string& plugin,
+                              const std::string& run, const Tag& tag) {
+  if (!run.empty()) return {RunName(run)};
+  SeriesFilter filter;
+  filter.plugin_name = plugin;
+  filter.tags = {tag.value()};
+  std::vector<RunName> runs;
+  for (const SeriesInfo& info : index.ListSeries(filter)) runs.push_back(info.run);
+  return runs;
+}
+
 }  // namespace
 
 void TimeseriesPlugin::AddRoutes(Router* router) const {
   router->Add("/data/plugin/timeseries/tags", true,
-              [this](const http::Request&, const Location&) { return Tags(); });
-  router->Add(
-      "/data/plugin/timeseries/timeSeries", true,
-      [this](const http::Request& request, const Location&) { return TimeSeries(request); });
+              [this](const http::Request&, const Location& at) { return Tags(*at.index); });
+  router->Add("/data/plugin/timeseries/timeSeries", true,
+              [this](const http::Request& request, const Location& at) {
+                return TimeSeries(request, *at.index);
+              });
   router->Add("/data/plugin/timeseries/imageData", true,
-              [this](const http::Request& request, const Location&) { return ImageData(request); });
+              [this](const http::Request& request, const Location& at) {
+                return ImageData(request, *at.index);
+              });
 }
 
-http::Response TimeseriesPlugin::Tags() const {
+http::Response TimeseriesPlugin::Tags(const IndexReader& index) const {
   JsonWriter writer;
   writer.BeginObject();
   for (const char* plugin : {kScalars, kHistograms}) {
-    const std::vector<SeriesInfo> series = KnownSeries(*index_, plugin);
+    const std::vector<SeriesInfo> series = KnownSeries(index, plugin);
     writer.Key(plugin);
     writer.BeginObject();
     WriteTagDescriptions(series, &writer);
     WriteRunTagInfo(series, &writer);
     writer.EndObject();
   }
-  const std::vector<SeriesInfo> images = KnownSeries(*index_, kImages);
+  const std::vector<SeriesInfo> images = KnownSeries(index, kImages);
   writer.Key(kImages);
   writer.BeginObject();
   WriteTagDescriptions(images, &writer);
@@ -126,7 +141,8 @@ http::Response TimeseriesPlugin::Tags() const {
   return JsonAnswer(&writer);
 }
 
-http::Response TimeseriesPlugin::TimeSeries(const http::Request& request) const {
+http::Response TimeseriesPlugin::TimeSeries(const http::Request& request,
+                                            const IndexReader& index) const {
   std::string text(request.QueryValue("requests").value_or(""));
   if (request.method == "POST") {
     const absl::StatusOr<http::Parameters> form = http::ParseForm(request);
@@ -149,14 +165,15 @@ http::Response TimeseriesPlugin::TimeSeries(const http::Request& request) const 
     if (element.kind != JsonValue::Kind::kObject) {
       return ErrorAnswer(absl::InvalidArgumentError("'requests' must hold objects"));
     }
-    const absl::Status status = WriteElement(element, &writer);
+    const absl::Status status = WriteElement(element, index, &writer);
     if (!status.ok()) return ErrorAnswer(status);
   }
   writer.EndArray();
   return JsonAnswer(&writer);
 }
 
-absl::Status TimeseriesPlugin::WriteElement(const JsonValue& request, JsonWriter* writer) const {
+absl::Status TimeseriesPlugin::WriteElement(const JsonValue& request, const IndexReader& index,
+                                            JsonWriter* writer) const {
   const JsonValue* const plugin = request.Find("plugin");
   const JsonValue* const tag = request.Find("tag");
   const JsonValue* const run = request.Find("run");
@@ -192,33 +209,22 @@ absl::Status TimeseriesPlugin::WriteElement(const JsonValue& request, JsonWriter
   writer->Key("runToSeries");
   writer->BeginObject();
   if (plugin->text == kScalars) {
-    RETURN_IF_ERROR(WriteScalars(run_name, tag_name, writer));
+    RETURN_IF_ERROR(WriteScalars(index, run_name, tag_name, writer));
   } else if (plugin->text == kHistograms) {
-    RETURN_IF_ERROR(WriteHistograms(run_name, tag_name, writer));
+    RETURN_IF_ERROR(WriteHistograms(index, run_name, tag_name, writer));
   } else {
-    RETURN_IF_ERROR(WriteImages(run_name, tag_name, sample, writer));
+    RETURN_IF_ERROR(WriteImages(index, run_name, tag_name, sample, writer));
   }
   writer->EndObject();
   writer->EndObject();
   return absl::OkStatus();
 }
 
-std::vector<RunName> TimeseriesPlugin::RunsWith(const std::string& plugin, const std::string& run,
-                                                const Tag& tag) const {
-  if (!run.empty()) return {RunName(run)};
-  SeriesFilter filter;
-  filter.plugin_name = plugin;
-  filter.tags = {tag.value()};
-  std::vector<RunName> runs;
-  for (const SeriesInfo& info : index_->ListSeries(filter)) runs.push_back(info.run);
-  return runs;
-}
-
-absl::Status TimeseriesPlugin::WriteScalars(const std::string& run, const Tag& tag,
-                                            JsonWriter* writer) const {
+absl::Status TimeseriesPlugin::WriteScalars(const IndexReader& index, const std::string& run,
+                                            const Tag& tag, JsonWriter* writer) const {
   const uint64_t points_max = SampleLimit(limits_, kScalars, kScalarPointsMax);
-  for (const RunName& name : RunsWith(kScalars, run, tag)) {
-    const absl::StatusOr<ScalarPoints> points = ReadScalarSeries(*index_, name, tag, points_max);
+  for (const RunName& name : RunsWith(index, kScalars, run, tag)) {
+    const absl::StatusOr<ScalarPoints> points = ReadScalarSeries(index, name, tag, points_max);
     if (absl::IsNotFound(points.status())) continue;
     RETURN_IF_ERROR(points.status());
     writer->Key(name.value());
@@ -235,12 +241,12 @@ absl::Status TimeseriesPlugin::WriteScalars(const std::string& run, const Tag& t
   return absl::OkStatus();
 }
 
-absl::Status TimeseriesPlugin::WriteHistograms(const std::string& run, const Tag& tag,
-                                               JsonWriter* writer) const {
+absl::Status TimeseriesPlugin::WriteHistograms(const IndexReader& index, const std::string& run,
+                                               const Tag& tag, JsonWriter* writer) const {
   const uint64_t points_max = SampleLimit(limits_, kHistograms, kHistogramsMax);
-  for (const RunName& name : RunsWith(kHistograms, run, tag)) {
+  for (const RunName& name : RunsWith(index, kHistograms, run, tag)) {
     const absl::StatusOr<std::vector<Histogram>> histograms =
-        ReadHistograms(*index_, name, tag, points_max);
+        ReadHistograms(index, name, tag, points_max);
     if (absl::IsNotFound(histograms.status())) continue;
     RETURN_IF_ERROR(histograms.status());
     writer->Key(name.value());
@@ -268,14 +274,15 @@ absl::Status TimeseriesPlugin::WriteHistograms(const std::string& run, const Tag
   return absl::OkStatus();
 }
 
-absl::Status TimeseriesPlugin::WriteImages(const std::string& run, const Tag& tag, int64_t sample,
+absl::Status TimeseriesPlugin::WriteImages(const IndexReader& index, const std::string& run,
+                                           const Tag& tag, int64_t sample,
                                            JsonWriter* writer) const {
   if (sample < 0) return absl::OkStatus();  // no run has such an image
   const uint64_t points_max = SampleLimit(limits_, kImages, kImagesMax);
   const auto wanted = static_cast<uint64_t>(sample);
-  for (const RunName& name : RunsWith(kImages, run, tag)) {
+  for (const RunName& name : RunsWith(index, kImages, run, tag)) {
     const absl::StatusOr<std::vector<RecordReference>> references =
-        ReadImageReferences(*index_, name, tag, wanted, points_max);
+        ReadImageReferences(index, name, tag, wanted, points_max);
     if (absl::IsNotFound(references.status())) continue;
     RETURN_IF_ERROR(references.status());
     if (references->empty()) continue;
@@ -293,10 +300,11 @@ absl::Status TimeseriesPlugin::WriteImages(const std::string& run, const Tag& ta
   return absl::OkStatus();
 }
 
-http::Response TimeseriesPlugin::ImageData(const http::Request& request) const {
+http::Response TimeseriesPlugin::ImageData(const http::Request& request,
+                                           const IndexReader& index) const {
   const absl::StatusOr<std::string> key = RequiredParameter(request, "imageId");
   if (!key.ok()) return ErrorAnswer(key.status());
-  return ImageAnswer(*index_, *key);
+  return ImageAnswer(index, *key);
 }
 
 }  // namespace tributary::serve

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "collector/index/index.h"
+#include "collector/index/index_reader.h"
 #include "collector/serve/json_value.h"
 #include "collector/serve/json_writer.h"
 #include "collector/serve/plugins/series_listing.h"
@@ -21,30 +21,27 @@ inline constexpr size_t kTimeSeriesRequestsMax = 1000;
 // Thread-safe. Its routes live as long as it does.
 class TimeseriesPlugin {
  public:
-  // `index` must outlive this.
-  TimeseriesPlugin(const Index* index, SampleLimits limits)
-      : index_(index), limits_(std::move(limits)) {}
+  explicit TimeseriesPlugin(SampleLimits limits) : limits_(std::move(limits)) {}
 
   void AddRoutes(Router* router) const;
 
  private:
-  http::Response Tags() const;
-  http::Response TimeSeries(const http::Request& request) const;
-  http::Response ImageData(const http::Request& request) const;
+  http::Response Tags(const IndexReader& index) const;
+  http::Response TimeSeries(const http::Request& request, const IndexReader& index) const;
+  http::Response ImageData(const http::Request& request, const IndexReader& index) const;
 
   // Writes one element of the answer. An error is one of ours (a file that cannot be read), which
   // fails the whole request; mistakes of the client are written into the element.
-  absl::Status WriteElement(const JsonValue& request, JsonWriter* writer) const;
+  absl::Status WriteElement(const JsonValue& request, const IndexReader& index,
+                            JsonWriter* writer) const;
   // Each writes {run: [datum...]}. `run` empty: all.
-  absl::Status WriteScalars(const std::string& run, const Tag& tag, JsonWriter* writer) const;
-  absl::Status WriteHistograms(const std::string& run, const Tag& tag, JsonWriter* writer) const;
-  absl::Status WriteImages(const std::string& run, const Tag& tag, int64_t sample,
-                           JsonWriter* writer) const;
-  // Runs that may have the series: the one that is named, or all that have it.
-  std::vector<RunName> RunsWith(const std::string& plugin, const std::string& run,
-                                const Tag& tag) const;
+  absl::Status WriteScalars(const IndexReader& index, const std::string& run, const Tag& tag,
+                            JsonWriter* writer) const;
+  absl::Status WriteHistograms(const IndexReader& index, const std::string& run, const Tag& tag,
+                               JsonWriter* writer) const;
+  absl::Status WriteImages(const IndexReader& index, const std::string& run, const Tag& tag,
+                           int64_t sample, JsonWriter* writer) const;
 
-  const Index* const index_;
   const SampleLimits limits_;
 };
 

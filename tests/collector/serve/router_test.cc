@@ -51,6 +51,47 @@ TEST(LocateTest, ScriptRootIsWhatWasTakenOff) {
   EXPECT_EQ(Locate("/data/runs", "")->script_root, "");
 }
 
+TEST(LocateTest, ViewFollowsThePrefix) {
+  EXPECT_EQ(Locate("/data/runs", "")->view, Location::View::kMain);
+  EXPECT_EQ(Locate("/tb/all/data/runs", "/tb")->view, Location::View::kAll);
+  EXPECT_EQ(Locate("/tb/all/data/runs", "/tb")->path, "/data/runs");
+  EXPECT_EQ(Path("/all", ""), "");
+  EXPECT_EQ(Path("/all/", ""), "/");
+  EXPECT_EQ(Path("/allx", ""), "/allx");
+  const std::optional<Location> below = Locate("/tb/ns/4711%2Fnode0/data/a%2Fb", "/tb");
+  EXPECT_EQ(below->view, Location::View::kBelow);
+  EXPECT_EQ(below->name_space, "4711/node0");
+  EXPECT_EQ(below->path, "/data/a/b");
+  EXPECT_EQ(below->script_root, "/tb/ns/4711%2Fnode0");
+  EXPECT_EQ(Locate("/ns/a%2F%2f/", "")->name_space, "a") << "slashes at the end are no part of it";
+  EXPECT_EQ(Path("/ns/a", ""), "");
+}
+
+TEST(LocateTest, ViewWithoutANameSpaceIsOutside) {
+  for (const char* path : {"/ns/", "/ns//", "/ns//data/runs", "/ns/%2F/data/runs"}) {
+    EXPECT_EQ(Path(path, ""), "outside") << path;
+  }
+  EXPECT_EQ(Path("/ns", ""), "/ns");
+}
+
+TEST(LocateTest, ViewIsARootOfItsOwn) {
+  EXPECT_EQ(Locate("/ns/a/", "")->relative_root, "./");
+  EXPECT_EQ(Locate("/ns/a/experiment/x/", "")->relative_root, "../../");
+  EXPECT_EQ(Locate("/all/experiment/x/", "")->relative_root, "../../");
+}
+
+TEST(LocateTest, Malicious_ScriptRootIsSafeInAHeader) {
+  EXPECT_EQ(Locate("/ns/a%0d%0aSet-Cookie:x\"<>/", "")->script_root,
+            "/ns/a%0D%0ASet-Cookie%3Ax%22%3C%3E");
+  EXPECT_EQ(Locate("/ns/%zz%/", "")->script_root, "/ns/%25zz%25");
+}
+
+TEST(LocateTest, PrefixMayBeEncoded) {
+  EXPECT_EQ(Path("/a%20b/data/runs", "/a b"), "/data/runs");
+  EXPECT_EQ(Path("/a%2", "/a b"), "outside");
+  EXPECT_EQ(Path("/a", "/a b"), "outside");
+}
+
 TEST(FeatureFlagsTest, MustBeAJsonObjectOrAbsent) {
   http::Request request;
   EXPECT_TRUE(FeatureFlagsAreSound(request));

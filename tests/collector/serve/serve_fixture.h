@@ -15,6 +15,7 @@
 #include "collector/serve/http_api.h"
 #include "collector/serve/json_value.h"
 #include "gtest/gtest.h"
+#include "tests/support/capture_logger.h"
 #include "tests/support/event_file_builder.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_file_system.h"
@@ -47,6 +48,7 @@ class ServeTest : public ::testing::Test {
     dependencies.cluster = &board_;
     dependencies.clock = &clock_;
     dependencies.files = &files_;
+    dependencies.log = &log_;
     dependencies.start_nonce = 0xabc;
     dependencies.health.ready = [this] { return ready_; };
     dependencies.health.metrics = [] { return std::string("tributary_up 1\n"); };
@@ -109,6 +111,7 @@ class ServeTest : public ::testing::Test {
   std::unique_ptr<Index> index_;
   ClusterBoard board_;
   FakeClock clock_;
+  CaptureLogger log_;
   FakeFileSystem files_{&clock_};
   absl::Status ready_;
   std::unique_ptr<HttpApi> api_;
