@@ -161,7 +161,35 @@ REQUESTS = {
 }
 
 
+def tunnel_frame(channel, field_number, value):
+    """A TunnelFrame with its length before it: `value` is a number, or the bytes of a field."""
+    frame = number(1, channel) + (number(field_number, value) if isinstance(value, int) else field(field_number, value))
+    return struct.pack("<H", len(frame)) + frame
+
+
+def tunnel_ping(count, answer=0):
+    return tunnel_frame(0, 9, number(1, count) + number(2, answer))
+
+
+HELLO = tunnel_frame(0, 2, field(1, b"token") + number(2, 65536))
+READY = tunnel_frame(0, 3, number(1, 65536) + number(2, 2048) + number(3, 8) + number(4, 5) + number(5, 15))
+# The side (even: the collector's), then frames.
+TUNNELS = {
+    "collector": b"\x00" + HELLO + tunnel_frame(1, 5, b"answer") + tunnel_frame(2, 7, b"") + tunnel_frame(1, 6, 4096) + tunnel_frame(1, 8, field(1, b"gone")),
+    "collector_refuses": b"\x00" + tunnel_frame(0, 2, field(1, b"no") + number(2, 65536)),
+    "collector_bulk": b"\x00" + HELLO + b"".join(tunnel_frame(1 + i % 2, 5, b"x" * 300) + tunnel_frame(1 + i % 2, 6, 300) for i in range(2)),
+    "collector_pings": b"\x00" + HELLO + tunnel_ping(1) + tunnel_ping(2, 1) + tunnel_ping(3),
+    "node": b"\x01" + READY + b"".join(tunnel_frame(i, 4, field(1, b"board")) + tunnel_frame(i, 5, b"GET /") for i in range(1, 6)) + tunnel_frame(2, 7, b""),
+    "node_unknown": b"\x01" + READY + tunnel_frame(1, 4, field(1, b"no")) + tunnel_frame(1, 5, b"x") + tunnel_frame(9, 4, field(1, b"board")),
+    "early": b"\x01" + tunnel_frame(1, 4, field(1, b"board")),
+    "overrun": b"\x00" + HELLO + b"".join(tunnel_frame(1, 5, b"x" * 100) for _ in range(8)),
+    "credit": b"\x00" + HELLO + tunnel_frame(1, 6, (1 << 63)),
+}
+
+
 def main():
+    for name, data in TUNNELS.items():
+        write("tunnel", "seed_" + name, data)
     for name, parts in REQUESTS.items():
         write("request", "seed_" + name, "\n".join(parts).encode())
     for name, data in EVENTS.items():

@@ -119,7 +119,7 @@ class Tidy:
                 self.report(name, 1, f"is not in {folder}/CMakeLists.txt, so nothing builds it")
 
     def check_readmes(self):
-        folders = {folder_of(name) for name in self.sources()} | {"common/eventfile", "common/http"}
+        folders = {folder_of(name) for name in self.sources()} | {"common/eventfile", "common/http", "common/net", "common/tunnel"}
         for folder in sorted(f for f in folders if f):
             if any(name.startswith(folder + "/") for name in self.files) and folder + "/README.md" not in self.files:
                 self.report(folder + "/README.md", 1, "each folder has a README of one page")
