@@ -15,16 +15,16 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "common/check.h"
 
 namespace tributary::net {
 namespace {
 
 // The heap's front is the earliest due; equal times keep the order of posting.
-constexpr auto kLater = [](const auto& a, const auto& b) {
+template <typename Delayed>
+bool Later(const Delayed& a, const Delayed& b) {
   return std::pair(a.due, a.order) > std::pair(b.due, b.order);
-};
+}
 
 absl::Status SocketError(int error) { return absl::UnavailableError(std::strerror(error)); }
 
@@ -63,6 +63,10 @@ class SocketLoop::Socket : public StreamSocket {
     return Result([&] { return send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL); });
   }
   void EndWrites() override { shutdown(descriptor_, SHUT_WR); }
+  std::optional<absl::Status> connected() const override {
+    if (connecting_) return std::nullopt;
+    return error_ == 0 ? absl::OkStatus() : SocketError(error_);
+  }
   bool hung_up() const override { return hung_up_; }
   int Release() override {
     loop_->Unwatch(descriptor_, id_);
@@ -141,7 +145,7 @@ void SocketLoop::PostAfter(absl::Duration delay, Task task) {
   MutexLock lock(&mu_);
   if (stopping_) return;
   delayed_.push_back({due, next_order_++, std::move(task)});
-  std::push_heap(delayed_.begin(), delayed_.end(), kLater);
+  std::push_heap(delayed_.begin(), delayed_.end(), Later<Delayed>);
   WakeLocked();
 }
 
@@ -207,7 +211,7 @@ bool SocketLoop::Take(std::deque<Task>* batch, absl::Duration* next) {
   const absl::Duration now = clock_->Monotonic();
   MutexLock lock(&mu_);
   while (!delayed_.empty() && delayed_.front().due <= now) {
-    std::pop_heap(delayed_.begin(), delayed_.end(), kLater);
+    std::pop_heap(delayed_.begin(), delayed_.end(), Later<Delayed>);
     ready_.push_back(std::move(delayed_.back().task));
     delayed_.pop_back();
   }

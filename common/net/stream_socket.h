@@ -29,6 +29,8 @@ class StreamSocket {
   virtual absl::StatusOr<std::optional<size_t>> Write(absl::string_view bytes) = 0;
   // The peer reads an end after what was written.
   virtual void EndWrites() = 0;
+  // OK if the connection stands, or stood; else why it could not be made. nullopt: not known yet.
+  virtual std::optional<absl::Status> connected() const = 0;
   // Whether the peer has ended its side or the connection is broken, also while there are bytes
   // that were not read.
   virtual bool hung_up() const = 0;

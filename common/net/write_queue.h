@@ -43,6 +43,15 @@ class WriteQueue {
     return weight;
   }
 
+  // Drops everything. The weight of what was dropped.
+  uint64_t Clear() {
+    uint64_t weight = 0;
+    for (const Piece& piece : pieces_) weight += piece.weight;
+    pieces_.clear();
+    at_ = 0;
+    return weight;
+  }
+
  private:
   struct Piece {
     std::string bytes;

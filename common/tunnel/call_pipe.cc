@@ -49,6 +49,11 @@ void CallState::OnWritten(bool ok) {
   PostDeliver();
 }
 
+void CallState::OnBroken() {
+  MutexLock lock(&mu_);
+  EndLocked(absl::OkStatus());
+}
+
 void CallState::OnOver(const absl::Status& status) {
   MutexLock lock(&mu_);
   call_ = nullptr;

@@ -38,6 +38,8 @@ class CallState : public std::enable_shared_from_this<CallState> {
   void Begin(FrameCall* call) ABSL_LOCKS_EXCLUDED(mu_);
   void OnRead(bool ok) ABSL_LOCKS_EXCLUDED(mu_);
   void OnWritten(bool ok) ABSL_LOCKS_EXCLUDED(mu_);
+  // The other end is gone; heard of even while nothing is read.
+  void OnBroken() ABSL_LOCKS_EXCLUDED(mu_);
   // Nothing of the call is used after this returned.
   void OnOver(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 

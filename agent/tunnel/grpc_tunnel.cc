@@ -1,0 +1,165 @@
+#include "agent/tunnel/grpc_tunnel.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <utility>
+
+#include "agent/grpc_channel.h"
+#include "common/mutex.h"
+#include "common/net/socket_loop.h"
+#include "common/random.h"
+#include "common/tunnel/call_pipe.h"
+#include "tributary/cluster/v1/cluster.grpc.pb.h"
+
+namespace tributary::agent {
+namespace {
+
+using cluster::v1::TunnelFrame;
+
+constexpr absl::Duration kTick = absl::Seconds(1);
+
+// Set when the last of a call is gone.
+class Gone {
+ public:
+  void Set() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    set_ = true;
+    changed_.SignalAll();
+  }
+  void Wait() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    while (!set_) changed_.Wait(&mu_);
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  bool set_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+// Deletes itself in OnDone. A hold lets reads and writes be started outside of gRPC's callbacks
+// until End.
+class TunnelReactor : public grpc::ClientBidiReactor<TunnelFrame, TunnelFrame>,
+                      public tunnel::FrameCall {
+ public:
+  TunnelReactor(const GrpcTransportOptions& options, const std::shared_ptr<grpc::Channel>& channel,
+                std::shared_ptr<tunnel::CallState> state, std::shared_ptr<Gone> gone)
+      : options_(options),
+        state_(std::move(state)),
+        gone_(std::move(gone)),
+        stub_(cluster::v1::Cluster::NewStub(channel)) {}
+
+  void Begin() {
+    stub_->async()->Tunnel(&context_, this);
+    AddHold();
+    state_->Begin(this);
+    StartCall();
+  }
+
+  void StartRead(TunnelFrame* frame) override { Reactor::StartRead(frame); }
+  void StartWrite(const TunnelFrame* frame) override { Reactor::StartWrite(frame); }
+  void Cancel() override { context_.TryCancel(); }
+  void End(const absl::Status&) override {
+    context_.TryCancel();
+    RemoveHold();
+  }
+
+  void OnReadDone(bool ok) override { state_->OnRead(ok); }
+  void OnWriteDone(bool ok) override { state_->OnWritten(ok); }
+  void OnDone(const grpc::Status& status) override {
+    const std::shared_ptr<tunnel::CallState> state = state_;
+    const std::shared_ptr<Gone> gone = gone_;
+    const absl::Status closed = ToAbslStatus(status, options_);
+    // Before anybody is told: the last hold on the channel must not be a thread of gRPC's, which
+    // would wait for its own end.
+    delete this;
+    state->OnOver(closed);
+    gone->Set();
+  }
+
+ private:
+  using Reactor = grpc::ClientBidiReactor<TunnelFrame, TunnelFrame>;
+
+  const GrpcTransportOptions options_;
+  const std::shared_ptr<tunnel::CallState> state_;
+  const std::shared_ptr<Gone> gone_;
+  const std::unique_ptr<cluster::v1::Cluster::Stub> stub_;
+  grpc::ClientContext context_;
+};
+
+class ClientPipe : public tunnel::FramePipe {
+ public:
+  ClientPipe(const GrpcTransportOptions& options, TaskQueue* queue)
+      : options_(options),
+        state_(std::make_shared<tunnel::CallState>(queue)),
+        pipe_(std::make_unique<tunnel::CallPipe>(state_)) {}
+  ~ClientPipe() override {
+    pipe_.reset();  // ends the call
+    if (channel_ != nullptr) gone_->Wait();
+  }
+
+  void Start(tunnel::FramePipeEvents* events) override {
+    channel_ = MakeChannel(options_);
+    pipe_->Start(events);
+    (new TunnelReactor(options_, channel_, state_, gone_))->Begin();
+  }
+  void Send(TunnelFrame frame) override { pipe_->Send(std::move(frame)); }
+  void Close(const absl::Status& status) override { pipe_->Close(status); }
+
+ private:
+  const GrpcTransportOptions options_;
+  const std::shared_ptr<tunnel::CallState> state_;
+  const std::shared_ptr<Gone> gone_ = std::make_shared<Gone>();
+  std::unique_ptr<tunnel::CallPipe> pipe_;
+  std::shared_ptr<grpc::Channel> channel_;  // outlives the call
+};
+
+}  // namespace
+
+struct GrpcTunnel::Impl {
+  Impl(const GrpcTransportOptions& transport, Clock* clock, Logger* log) : loop("tunnel", clock) {
+    TunnelClient::Dependencies dependencies;
+    dependencies.queue = &loop;
+    dependencies.sockets = &loop;
+    dependencies.clock = clock;
+    dependencies.random = &random;
+    dependencies.log = log;
+    dependencies.connect = [this, transport] {
+      return std::make_unique<ClientPipe>(transport, &loop);
+    };
+    client = std::make_unique<TunnelClient>(TunnelClient::Options(), dependencies);
+    Tick();
+  }
+
+  void Tick() {
+    loop.PostAfter(kTick, [this] {
+      client->Tick();
+      Tick();
+    });
+  }
+
+  SystemRandom random;
+  net::SocketLoop loop;
+  std::unique_ptr<TunnelClient> client;  // owned by the loop
+};
+
+GrpcTunnel::GrpcTunnel(const GrpcTransportOptions& transport, Clock* clock, Logger* log)
+    : impl_(std::make_unique<Impl>(transport, clock, log)) {}
+
+GrpcTunnel::~GrpcTunnel() {
+  impl_->loop.Post([impl = impl_.get()] { impl->client.reset(); });
+  impl_->loop.Stop();
+}
+
+void GrpcTunnel::SetToken(std::string token) {
+  impl_->loop.Post(
+      [impl = impl_.get(), token = std::move(token)] { impl->client->SetToken(token); });
+}
+
+void GrpcTunnel::SetServices(ServicePorts services) {
+  impl_->loop.Post([impl = impl_.get(), services = std::move(services)]() mutable {
+    impl->client->SetServices(std::move(services));
+  });
+}
+
+}  // namespace tributary::agent
