@@ -64,17 +64,14 @@ int Inspect(const CollectorConfig& config) {
   return RunInspect(options, {RealFileSystem(), RealClock()}, std::cout, std::cerr);
 }
 
-void PrintWelcome(const Server& server, const CollectorConfig& config) {
+void PrintWelcome(const Server& server) {
   std::cout << "Tributary " << CollectorVersion() << " at " << server.url()
             << " (Press CTRL+C to quit)\n";
   const std::string join = server.join_command();
   if (!join.empty()) {
     std::cout << "On each training node, with LOGDIR its directory of event files:\n  " << join
               << "\n";
-    if (config.on_loopback) {
-      std::cout << "It listens for this machine only. For other nodes, on a network you trust, add "
-                   "--bind_all --plaintext --no-auth.\n";
-    }
+    if (const std::string note = server.join_note(); !note.empty()) std::cout << note << "\n";
   }
   std::cout << std::flush;
 }
@@ -118,7 +115,7 @@ int Serve(CollectorConfig config, const sigset_t& ending_signals) {
     std::cerr << "tributary-collector: " << server.status().message() << "\n";
     return kExitFailed;
   }
-  PrintWelcome(**server, config);
+  PrintWelcome(**server);
 
   int signal_number = 0;
   sigwait(&ending_signals, &signal_number);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 #include <utility>
 
@@ -106,6 +107,8 @@ struct Server::Parts {
   absl::Status Remember();
   absl::Status Ready() const;
   std::string DataLocation() const;
+  std::string JoinCommand() const;
+  std::string JoinNote() const;
 
   const CollectorConfig config;
   const Dependencies deps;
@@ -137,6 +140,7 @@ struct Server::Parts {
   std::unique_ptr<gateway::GrpcClusterService> cluster_service;
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<http::PortMux> mux;
+  std::atomic<int> bound_port{0};  // of `mux`, for threads that may run before it is set
   bool stopped = false;
 };
 
@@ -250,6 +254,19 @@ std::string Server::Parts::DataLocation() const {
   return absl::StrJoin(places, ", ");
 }
 
+std::string Server::Parts::JoinCommand() const {
+  if (store == nullptr || bound_port == 0) return "";
+  return absl::StrCat("tributary-agent --collector ", HostForOthers(config), ":", bound_port.load(),
+                      " --store ", store->store_id(), config.on_loopback ? "" : " --plaintext",
+                      " --logdir LOGDIR");
+}
+
+std::string Server::Parts::JoinNote() const {
+  if (store == nullptr || !config.on_loopback) return "";
+  return "It listens for this machine only. For other nodes, on a network you trust, add "
+         "--bind_all --plaintext --no-auth.";
+}
+
 void Server::Parts::StartHttp() {
   serve::HttpApi::Options options;
   options.path_prefix = config.path_prefix;
@@ -273,6 +290,9 @@ void Server::Parts::StartHttp() {
   dependencies.start_nonce = start_nonce;
   dependencies.health.ready = [this] { return Ready(); };
   dependencies.health.metrics = [this] { return deps.metrics->Text(); };
+  dependencies.collector = [this] {
+    return serve::CollectorFacts{CollectorVersion(), JoinCommand(), JoinNote()};
+  };
   api = std::make_unique<serve::HttpApi>(options, dependencies);
   if (!api->webfiles_status().ok() && !config.data_server.has_value()) {
     deps.log->Warn("TensorBoard's page is not served; everything else is",
@@ -310,6 +330,7 @@ absl::Status Server::Parts::Listen() {
         [this](int socket) { http->Adopt(socket); });
     if (!listening.ok()) return listening.status();
     mux = *std::move(listening);
+    bound_port = mux->port();
     return absl::OkStatus();
   });
 }
@@ -363,13 +384,9 @@ std::string Server::url() const {
   return absl::StrCat("http://", HostForOthers(config), ":", port(), config.path_prefix, "/");
 }
 
-std::string Server::join_command() const {
-  const Parts& parts = *parts_;
-  if (parts.store == nullptr) return "";
-  return absl::StrCat("tributary-agent --collector ", HostForOthers(parts.config), ":", port(),
-                      " --store ", parts.store->store_id(),
-                      parts.config.on_loopback ? "" : " --plaintext", " --logdir LOGDIR");
-}
+std::string Server::join_command() const { return parts_->JoinCommand(); }
+
+std::string Server::join_note() const { return parts_->JoinNote(); }
 
 void Server::Stop() {
   Parts* const parts = parts_.get();

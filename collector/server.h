@@ -51,6 +51,8 @@ class Server {
   std::string url() const;
   // The command that joins a training node; empty without a store.
   std::string join_command() const;
+  // What else must be done for that, a sentence; empty for nothing.
+  std::string join_note() const;
 
   // Once.
   void Stop();

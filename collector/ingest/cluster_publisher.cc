@@ -105,7 +105,10 @@ std::shared_ptr<ClusterSnapshot> ClusterPublisher::Draw() {
   auto snapshot = std::make_shared<ClusterSnapshot>();
   snapshot->store_id = options_.store_id;
   snapshot->conflicts = sessions_->Conflicts();
-  for (auto& [name, node] : nodes) snapshot->nodes.push_back(std::move(node));
+  for (auto& [name, node] : nodes) {
+    node.totals = TotalsOf(node.streams);
+    snapshot->nodes.push_back(std::move(node));
+  }
   return snapshot;
 }
 

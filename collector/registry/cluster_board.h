@@ -31,6 +31,24 @@ struct StreamStatus {
   std::string kind = "event";  // or "asset": a side file
 };
 
+// Whether somebody should look at the stream: it has holes, or a state other than live. A source
+// that is gone after its last byte became durable is the normal end of a file.
+bool NeedsAttention(const StreamStatus& stream);
+
+// Sums over the streams of a node: for viewers of many nodes, who do not ask for each stream.
+struct StreamTotals {
+  uint64_t streams = 0;
+  uint64_t size_bytes = 0;
+  uint64_t records = 0;
+  uint64_t received_bytes = 0;
+  uint64_t durable_bytes = 0;
+  uint64_t holes = 0;
+  uint64_t hole_bytes = 0;
+  uint64_t behind = 0;     // live streams with known bytes that are not durable
+  uint64_t attention = 0;  // see NeedsAttention
+};
+StreamTotals TotalsOf(const std::vector<StreamStatus>& streams);
+
 struct AgentStatus {
   int64_t pid = 0;
   std::string version;
@@ -42,10 +60,11 @@ struct NodeStatus {
   std::string name;
   std::string state;  // "connected", "away"
   std::string version;
-  std::vector<AgentStatus> agents;  // live sessions
-  double clock_offset_s = 0;        // the node's clock minus ours
-  absl::Time last_record;           // when bytes last arrived; InfinitePast for never
-  std::vector<StreamStatus> streams;
+  std::vector<AgentStatus> agents;    // live sessions
+  double clock_offset_s = 0;          // the node's clock minus ours
+  absl::Time last_record;             // when bytes last arrived; InfinitePast for never
+  std::vector<StreamStatus> streams;  // by (logdir name, file)
+  StreamTotals totals;                // of `streams`
 };
 
 struct ConflictStatus {

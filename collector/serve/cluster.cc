@@ -7,8 +7,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "collector/serve/answers.h"
 #include "collector/serve/json_writer.h"
+#include "common/status_macros.h"
 
 namespace tributary::serve {
 namespace {
@@ -54,24 +59,83 @@ void WriteStream(const StreamStatus& stream, JsonWriter* writer) {
   writer->EndObject();
 }
 
-// Seconds for which the oldest byte that is known and not durable may have waited: since the last
-// byte arrived. 0 if all is durable.
-double LagSeconds(const NodeStatus& node, absl::Time now) {
-  const bool behind =
-      std::any_of(node.streams.begin(), node.streams.end(), [](const StreamStatus& stream) {
-        return stream.state == "live" && stream.durable_bytes < stream.size_bytes;
-      });
-  return behind ? std::max(absl::ToDoubleSeconds(now - node.last_record), 0.0) : 0.0;
+// What the query chooses.
+struct Question {
+  std::optional<absl::string_view> node;
+  std::optional<absl::string_view> after;
+  int64_t nodes_max = INT64_MAX;
+  int64_t streams_max = INT64_MAX;  // of each node
+  int64_t streams_skip = 0;
+  std::string find;  // in lower case
+  bool attention = false;
+
+  bool Wants(const StreamStatus& stream) const {
+    if (attention && !NeedsAttention(stream)) return false;
+    return find.empty() || absl::StrContains(absl::AsciiStrToLower(stream.run), find) ||
+           absl::StrContains(absl::AsciiStrToLower(stream.file), find);
+  }
+};
+
+absl::StatusOr<Question> ParseQuestion(const http::Request& request) {
+  Question question;
+  question.node = request.QueryValue("node");
+  question.after = request.QueryValue("after");
+  ASSIGN_OR_RETURN(question.nodes_max,
+                   BoundedParameter(request, "limit", {1, INT64_MAX, INT64_MAX}));
+  ASSIGN_OR_RETURN(question.streams_max,
+                   BoundedParameter(request, "streams", {0, INT64_MAX, INT64_MAX}));
+  ASSIGN_OR_RETURN(question.streams_skip, BoundedParameter(request, "skip", {0, INT64_MAX, 0}));
+  question.find = absl::AsciiStrToLower(request.QueryValue("find").value_or(""));
+  const absl::string_view only = request.QueryValue("only").value_or("");
+  if (!only.empty() && only != "attention") {
+    return absl::InvalidArgumentError("\"only\" must be \"attention\", or absent");
+  }
+  question.attention = !only.empty();
+  return question;
 }
 
-void WriteNode(const NodeStatus& node, absl::Time now, JsonWriter* writer) {
-  const bool ever = node.last_record > absl::InfinitePast();
+// The streams that are asked for, and how many there are without the bounds of the page.
+void WriteStreams(const NodeStatus& node, const Question& question, JsonWriter* writer) {
+  int64_t found = 0;
+  writer->Key("streams");
+  writer->BeginArray();
+  if (question.find.empty() && !question.attention) {
+    found = static_cast<int64_t>(node.streams.size());
+    const int64_t begin = std::min(question.streams_skip, found);
+    const int64_t end = begin + std::min(question.streams_max, found - begin);
+    for (int64_t i = begin; i < end; ++i) WriteStream(node.streams[static_cast<size_t>(i)], writer);
+  } else {
+    for (const StreamStatus& stream : node.streams) {
+      if (!question.Wants(stream)) continue;
+      if (found >= question.streams_skip && found - question.streams_skip < question.streams_max) {
+        WriteStream(stream, writer);
+      }
+      ++found;
+    }
+  }
+  writer->EndArray();
+  writer->Key("streams_found");
+  writer->Int(found);
+}
+
+void WriteTotals(const StreamTotals& totals, JsonWriter* writer) {
+  writer->Key("totals");
   writer->BeginObject();
-  WriteText("name", node.name, writer);
-  WriteText("state", node.state, writer);
+  WriteCount("streams", totals.streams, writer);
+  WriteCount("size", totals.size_bytes, writer);
+  WriteCount("records", totals.records, writer);
+  WriteCount("received", totals.received_bytes, writer);
+  WriteCount("durable", totals.durable_bytes, writer);
+  WriteCount("holes", totals.holes, writer);
+  WriteCount("hole_bytes", totals.hole_bytes, writer);
+  WriteCount("attention", totals.attention, writer);
+  writer->EndObject();
+}
+
+void WriteAgents(const std::vector<AgentStatus>& agents, JsonWriter* writer) {
   writer->Key("agents");
   writer->BeginArray();
-  for (const AgentStatus& agent : node.agents) {
+  for (const AgentStatus& agent : agents) {
     writer->BeginObject();
     writer->Key("pid");
     writer->Int(agent.pid);
@@ -81,12 +145,12 @@ void WriteNode(const NodeStatus& node, absl::Time now, JsonWriter* writer) {
     writer->EndObject();
   }
   writer->EndArray();
-  writer->Key("services");
-  writer->BeginArray();
-  writer->EndArray();
-  WriteText("version", node.version, writer);
-  writer->Key("clock_offset_s");
-  writer->Double(node.clock_offset_s);
+}
+
+// `lag_s`: seconds for which the oldest byte that is known and not durable may have waited: since
+// the last byte arrived. 0 if all is durable.
+void WriteTimes(const NodeStatus& node, absl::Time now, JsonWriter* writer) {
+  const bool ever = node.last_record > absl::InfinitePast();
   writer->Key("last_record");
   if (ever) {
     writer->Double(absl::ToDoubleSeconds(node.last_record - absl::UnixEpoch()));
@@ -95,14 +159,39 @@ void WriteNode(const NodeStatus& node, absl::Time now, JsonWriter* writer) {
   }
   writer->Key("lag_s");
   if (ever) {
-    writer->Double(LagSeconds(node, now));
+    const double waited = absl::ToDoubleSeconds(now - node.last_record);
+    writer->Double(node.totals.behind > 0 ? std::max(waited, 0.0) : 0.0);
   } else {
     writer->Null();
   }
-  writer->Key("streams");
+}
+
+void WriteNode(const NodeStatus& node, const Question& question, absl::Time now,
+               JsonWriter* writer) {
+  writer->BeginObject();
+  WriteText("name", node.name, writer);
+  WriteText("state", node.state, writer);
+  WriteAgents(node.agents, writer);
+  writer->Key("services");
   writer->BeginArray();
-  for (const StreamStatus& stream : node.streams) WriteStream(stream, writer);
   writer->EndArray();
+  WriteText("version", node.version, writer);
+  writer->Key("clock_offset_s");
+  writer->Double(node.clock_offset_s);
+  WriteTimes(node, now, writer);
+  WriteTotals(node.totals, writer);
+  WriteStreams(node, question, writer);
+  writer->EndObject();
+}
+
+void WriteCollector(const CollectorFacts& collector, JsonWriter* writer) {
+  writer->Key("collector");
+  writer->BeginObject();
+  WriteText("version", collector.version, writer);
+  if (!collector.join_command.empty()) {
+    WriteText("join", collector.join_command, writer);
+    WriteText("join_note", collector.join_note, writer);
+  }
   writer->EndObject();
 }
 
@@ -122,30 +211,30 @@ void WriteConflicts(const std::vector<ConflictStatus>& conflicts, JsonWriter* wr
 
 }  // namespace
 
-http::Response ClusterAnswer(const ClusterSnapshot& snapshot, absl::Time now,
-                             const http::Request& request) {
+http::Response ClusterAnswer(const ClusterSnapshot& snapshot, const CollectorFacts& collector,
+                             absl::Time now, const http::Request& request) {
   if (request.method != "GET" && request.method != "HEAD") return MethodNotAllowed("GET, HEAD");
-  const absl::StatusOr<int64_t> limit =
-      BoundedParameter(request, "limit", {1, INT64_MAX, INT64_MAX});
-  if (!limit.ok()) return ErrorAnswer(limit.status());
-  const std::optional<absl::string_view> node_name = request.QueryValue("node");
-  const std::optional<absl::string_view> after = request.QueryValue("after");
-  int64_t left = *limit;
+  const absl::StatusOr<Question> question = ParseQuestion(request);
+  if (!question.ok()) return ErrorAnswer(question.status());
+  int64_t left = question->nodes_max;
   const std::string* last = nullptr;
   bool more = false;
   JsonWriter writer;
   writer.BeginObject();
   WriteText("store_id", snapshot.store_id, &writer);
+  WriteCollector(collector, &writer);
+  writer.Key("time");
+  writer.Double(absl::ToDoubleSeconds(now - absl::UnixEpoch()));
   writer.Key("nodes");
   writer.BeginArray();
   for (const NodeStatus& node : snapshot.nodes) {  // by name
-    if (node_name.has_value() && node.name != *node_name) continue;
-    if (after.has_value() && node.name <= *after) continue;
+    if (question->node.has_value() && node.name != *question->node) continue;
+    if (question->after.has_value() && node.name <= *question->after) continue;
     if (left-- == 0) {
       more = true;
       break;
     }
-    WriteNode(node, now, &writer);
+    WriteNode(node, *question, now, &writer);
     last = &node.name;
   }
   writer.EndArray();

@@ -1,6 +1,8 @@
-// GET /api/v1/cluster: nodes, their agents and files, and conflicts.
+// GET /api/v1/cluster: the collector, the nodes, their agents and files, and conflicts.
 #ifndef TRIBUTARY_COLLECTOR_SERVE_CLUSTER_H_
 #define TRIBUTARY_COLLECTOR_SERVE_CLUSTER_H_
+
+#include <string>
 
 #include "absl/time/time.h"
 #include "collector/registry/cluster_board.h"
@@ -8,9 +10,16 @@
 
 namespace tributary::serve {
 
-// The nodes that `?node=`, `?after=` and `?limit=` choose. `now` is the wall clock. Thread-safe.
-http::Response ClusterAnswer(const ClusterSnapshot& snapshot, absl::Time now,
-                             const http::Request& request);
+// What a viewer should know of the collector itself.
+struct CollectorFacts {
+  std::string version;
+  std::string join_command;  // joins a training node; empty if none can join
+  std::string join_note;     // what else must be done for that; one sentence, or empty
+};
+
+// The nodes and streams that the query chooses (HTTP_API.md). `now` is the wall clock. Thread-safe.
+http::Response ClusterAnswer(const ClusterSnapshot& snapshot, const CollectorFacts& collector,
+                             absl::Time now, const http::Request& request);
 
 }  // namespace tributary::serve
 

@@ -8,7 +8,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "collector/serve/answers.h"
-#include "collector/serve/cluster.h"
 #include "collector/serve/series.h"
 #include "collector/serve/views.h"
 #include "common/eventfile/crc32c.h"
@@ -70,7 +69,8 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
     return NameSpacesAnswer(*dependencies_.index, path_prefix_, request);
   });
   router_.Add("/api/v1/cluster", false, [this](const http::Request& request, const Location&) {
-    return ClusterAnswer(*dependencies_.cluster->Get(), dependencies_.clock->Wall(), request);
+    return ClusterAnswer(*dependencies_.cluster->Get(), dependencies_.collector(),
+                         dependencies_.clock->Wall(), request);
   });
   absl::StatusOr<std::unique_ptr<StaticAssets>> assets =
       StaticAssets::Load(dependencies.files, options.webfiles);

@@ -4,6 +4,7 @@
 #define TRIBUTARY_COLLECTOR_SERVE_HTTP_API_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/status/status.h"
 #include "collector/index/index.h"
 #include "collector/registry/cluster_board.h"
+#include "collector/serve/cluster.h"
 #include "collector/serve/health.h"
 #include "collector/serve/main_view.h"
 #include "collector/serve/plugins/core.h"
@@ -66,6 +68,8 @@ class HttpApi {
     // Different at each start of the process: versions of the index begin anew.
     uint64_t start_nonce = 0;
     HealthCallbacks health;
+    // Asked for each picture of the cluster, on any thread.
+    std::function<CollectorFacts()> collector;
   };
 
   // Reads the UI's files. What hinders that is no error, see webfiles_status.

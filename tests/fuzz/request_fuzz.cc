@@ -62,6 +62,7 @@ class Site {
     dependencies.start_nonce = 1;
     dependencies.health.ready = [] { return absl::OkStatus(); };
     dependencies.health.metrics = [] { return std::string("tributary_up 1\n"); };
+    dependencies.collector = [] { return serve::CollectorFacts(); };
     serve::HttpApi::Options options;
     options.runs_max = 1;
     api_ = std::make_unique<serve::HttpApi>(options, dependencies);

@@ -3,7 +3,10 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "collector/serve/json_value.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/collector/serve/serve_fixture.h"
@@ -38,19 +41,66 @@ class ClusterTest : public ServeTest {
     Publish(std::move(snapshot));
   }
   void Publish(ClusterSnapshot snapshot) {
+    for (NodeStatus& node : snapshot.nodes) node.totals = TotalsOf(node.streams);
     board_.Publish(std::make_shared<const ClusterSnapshot>(std::move(snapshot)));
+  }
+  // Node b has so many streams; every tenth has a hole.
+  void PublishStreams(int count) {
+    ClusterSnapshot snapshot = *board_.Get();
+    std::vector<StreamStatus>& streams = snapshot.nodes[1].streams;
+    streams.clear();
+    for (int i = 0; i < count; ++i) {
+      streams.push_back({absl::StrCat("b/Run", i), "", absl::StrCat("f", i), 10, 1, 10, 10, "live",
+                         i % 10 == 0 ? std::vector<StreamStatus::Hole>{{0, 2, "bad length"}}
+                                     : std::vector<StreamStatus::Hole>{}});
+    }
+    Publish(std::move(snapshot));
+  }
+  // "run run …" of node b, and how many the answer says were found.
+  std::string RunsOfB(absl::string_view query) {
+    const absl::StatusOr<JsonValue> answer =
+        ParseJson(Json(absl::StrCat("/api/v1/cluster?node=b&", query)));
+    const JsonValue& node = answer->Find("nodes")->values[0];
+    std::string runs = absl::StrCat(node.Find("streams_found")->text, ":");
+    for (const JsonValue& stream : node.Find("streams")->values) {
+      absl::StrAppend(&runs, " ", stream.Find("run")->text);
+    }
+    return runs;
   }
 };
 
 TEST_F(ClusterTest, EverythingKnownIsShown) {
   EXPECT_EQ(
       Json("/api/v1/cluster?node=b"),
-      R"({"store_id":"s1","nodes":[{"name":"b","state":"connected","agents":[{"pid":42,"version":)"
+      R"({"store_id":"s1","collector":{"version":"0.1.0","join":"tributary-agent …","join_note":"note"},)"
+      R"("time":1767225600,"nodes":[{"name":"b","state":"connected","agents":[{"pid":42,"version":)"
       R"("0.1.0","peer":"10.0.0.1","logdirs":["exp=/logs"]}],"services":[],"version":"0.1.0",)"
-      R"("clock_offset_s":-0.5,"last_record":1767225597,"lag_s":3,"streams":[{"run":"b/train",)"
-      R"("logdir":"exp","file":"train/events","kind":"event","size":100,"records":7,"received":90,"durable":80,)"
-      R"("state":"live","holes":[{"offset":10,"length":5,"cause":"bad length"}]}]}],"conflicts":)"
+      R"("clock_offset_s":-0.5,"last_record":1767225597,"lag_s":3,"totals":{"streams":1,"size":100,)"
+      R"("records":7,"received":90,"durable":80,"holes":1,"hole_bytes":5,"attention":1},)"
+      R"("streams":[{"run":"b/train","logdir":"exp","file":"train/events","kind":"event","size":100,)"
+      R"("records":7,"received":90,"durable":80,"state":"live","holes":[{"offset":10,"length":5,"cause":)"
+      R"("bad length"}]}],"streams_found":1}],"conflicts":)"
       R"([{"kind":"name","wanted":"b","holders":["x","y"],"resolution":"y is b-2"}]})");
+}
+
+TEST_F(ClusterTest, StreamsCanBeLeftOutAndTakenInPages) {
+  PublishStreams(25);
+  EXPECT_EQ(RunsOfB("streams=0"), "25:");
+  EXPECT_EQ(RunsOfB("streams=2"), "25: b/Run0 b/Run1");
+  EXPECT_EQ(RunsOfB("streams=2&skip=23"), "25: b/Run23 b/Run24");
+  EXPECT_EQ(RunsOfB("streams=2&skip=24"), "25: b/Run24");
+  EXPECT_EQ(RunsOfB("skip=9223372036854775807"), "25:");
+  EXPECT_THAT(Json("/api/v1/cluster?streams=0"), HasSubstr(R"("totals":{"streams":25,)"));
+}
+
+TEST_F(ClusterTest, StreamsAreFoundByRunOrFileOrByWhatIsWrongWithThem) {
+  PublishStreams(25);
+  EXPECT_EQ(RunsOfB("find=rUN2"), "6: b/Run2 b/Run20 b/Run21 b/Run22 b/Run23 b/Run24");
+  EXPECT_EQ(RunsOfB("find=f24"), "1: b/Run24");
+  EXPECT_EQ(RunsOfB("find=nothing"), "0:");
+  EXPECT_EQ(RunsOfB("only=attention"), "3: b/Run0 b/Run10 b/Run20");
+  EXPECT_EQ(RunsOfB("only=attention&find=run1&streams=5&skip=0"), "1: b/Run10");
+  EXPECT_EQ(RunsOfB("only=attention&streams=1&skip=1"), "3: b/Run10");
 }
 
 TEST_F(ClusterTest, NodeThatNeverSentHasNoTimes) {
@@ -81,8 +131,8 @@ TEST_F(ClusterTest, PagesFollowEachOtherWithoutGapsOrRepeats) {
 }
 
 TEST_F(ClusterTest, BadPagesAre400AndUnknownNodesAreNone) {
-  for (const char* limit : {"0", "-1", "x"}) {
-    EXPECT_EQ(Get(std::string("/api/v1/cluster?limit=") + limit).status, 400) << limit;
+  for (const char* query : {"limit=0", "limit=-1", "limit=x", "streams=-1", "skip=-1", "only=x"}) {
+    EXPECT_EQ(Get(std::string("/api/v1/cluster?") + query).status, 400) << query;
   }
   EXPECT_THAT(Json("/api/v1/cluster?node=zzz"), HasSubstr(R"("nodes":[])"));
   EXPECT_EQ(PostForm("/api/v1/cluster", "").status, 405);

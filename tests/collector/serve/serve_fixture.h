@@ -52,6 +52,7 @@ class ServeTest : public ::testing::Test {
     dependencies.start_nonce = 0xabc;
     dependencies.health.ready = [this] { return ready_; };
     dependencies.health.metrics = [] { return std::string("tributary_up 1\n"); };
+    dependencies.collector = [] { return CollectorFacts{"0.1.0", "tributary-agent …", "note"}; };
     api_ = std::make_unique<HttpApi>(options, dependencies);
   }
 
