@@ -19,11 +19,13 @@
 #include "collector/ingest/local_source.h"
 #include "collector/port_choice.h"
 #include "collector/registry/cluster_board.h"
+#include "collector/registry/node_presence.h"
 #include "collector/registry/service_board.h"
 #include "collector/registry/sqlite_registry.h"
 #include "collector/serve/data_provider.h"
 #include "collector/serve/grpc_data_provider.h"
 #include "collector/serve/http_api.h"
+#include "collector/services.h"
 #include "collector/store/store.h"
 #include "common/atomic_file.h"
 #include "common/http/http_server.h"
@@ -73,6 +75,11 @@ class Done {
   bool set_ ABSL_GUARDED_BY(mu_) = false;
 };
 
+// The node's name that an agent of this machine takes by itself.
+std::string NodeName(const std::string& host_name) {
+  return host_name.substr(0, host_name.find('.'));
+}
+
 std::string HostName() {
   char name[256] = {};
   if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0') return "localhost";
@@ -101,6 +108,8 @@ struct Server::Parts {
   absl::Status OpenStore();
   absl::Status Listen();
   void MakeIngest();
+  absl::Status MakeServices();
+  void OnFatal(const absl::Status& status);
   void StartLocal();
   void StartHttp();
   absl::Status StartGrpc();
@@ -114,7 +123,8 @@ struct Server::Parts {
   const Dependencies deps;
   uint64_t start_nonce = 0;
   ClusterBoard board;
-  ServiceBoard services;
+  NodePresence nodes;
+  ServiceBoard service_board;
   IngestMetrics ingest_metrics;
   std::unique_ptr<Index> index;
   std::unique_ptr<SqliteRegistry> registry;
@@ -122,6 +132,7 @@ struct Server::Parts {
   std::optional<uint16_t> remembered_port;
 
   std::unique_ptr<Ingest> ingest;
+  std::unique_ptr<Services> services;
   std::vector<std::unique_ptr<ThreadTaskQueue>> shard_queues;
   std::unique_ptr<ThreadTaskQueue> commit_queue;
   std::unique_ptr<ThreadTaskQueue> asset_queue;
@@ -137,6 +148,7 @@ struct Server::Parts {
   std::unique_ptr<http::HttpServer> http;
   std::unique_ptr<serve::DataProvider> provider;
   std::unique_ptr<serve::GrpcDataProvider> grpc_provider;
+  std::unique_ptr<gateway::ServicesCalls> no_services;  // without a store
   std::unique_ptr<gateway::GrpcClusterService> cluster_service;
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<http::PortMux> mux;
@@ -184,18 +196,42 @@ void Server::Parts::MakeIngest() {
   dependencies.files = deps.files;
   dependencies.clock = deps.clock;
   dependencies.board = &board;
+  dependencies.nodes = &nodes;
   dependencies.metrics = &ingest_metrics;
   dependencies.log = deps.log;
   dependencies.session = session_queue.get();
   dependencies.commit = commit_queue.get();
   dependencies.asset = asset_queue.get();
   dependencies.shards = std::move(shard_pointers);
-  dependencies.on_fatal = [this](const absl::Status& status) {
-    deps.log->Error("the registry cannot be trusted any more; ending to recover at the next start",
-                    {{"error", status}});
-    deps.on_fatal();
-  };
+  dependencies.on_fatal = [this](const absl::Status& status) { OnFatal(status); };
   ingest = std::make_unique<Ingest>(options, dependencies);
+}
+
+// On the commit queue.
+void Server::Parts::OnFatal(const absl::Status& status) {
+  deps.log->Error("the registry cannot be trusted any more; ending to recover at the next start",
+                  {{"error", status}});
+  deps.on_fatal();
+}
+
+absl::Status Server::Parts::MakeServices() {
+  Services::Options options;
+  options.start_nonce = absl::StrCat(absl::Hex(start_nonce, absl::kZeroPad16));
+  options.collector_version = CollectorVersion();
+  options.path_prefix = config.path_prefix;
+  Services::Dependencies dependencies;
+  dependencies.registry = registry.get();
+  dependencies.store = store.get();
+  dependencies.nodes = &nodes;
+  dependencies.commit = commit_queue.get();
+  dependencies.clock = deps.clock;
+  dependencies.random = deps.random;
+  dependencies.board = &service_board;
+  dependencies.metrics = deps.metrics;
+  dependencies.log = deps.log;
+  dependencies.on_fatal = [this](const absl::Status& status) { OnFatal(status); };
+  ASSIGN_OR_RETURN(services, Services::Open(options, dependencies));
+  return absl::OkStatus();
 }
 
 void Server::Parts::StartLocal() {
@@ -284,6 +320,7 @@ void Server::Parts::StartHttp() {
   serve::HttpApi::Dependencies dependencies;
   dependencies.index = index.get();
   dependencies.cluster = &board;
+  dependencies.services = &service_board;
   dependencies.clock = deps.clock;
   dependencies.files = deps.files;
   dependencies.log = deps.log;
@@ -312,8 +349,9 @@ absl::Status Server::Parts::StartGrpc() {
   serve::GrpcDataProvider::Options grpc_options;
   grpc_options.threads = std::max(2, ThreadsOrCores(config.http_threads));
   grpc_provider = std::make_unique<serve::GrpcDataProvider>(grpc_options, provider.get());
-  // Nobody leases numbers yet, so that no service exists to which a tunnel could lead.
-  cluster_service = std::make_unique<gateway::GrpcClusterService>(nullptr, nullptr);
+  if (services == nullptr) no_services = gateway::MakeGrpcServices(nullptr, nullptr, deps.clock);
+  cluster_service = std::make_unique<gateway::GrpcClusterService>(
+      services == nullptr ? no_services.get() : services->calls(), nullptr);
   ASSIGN_OR_RETURN(grpc, GrpcServer::Start({}, ingest.get(),
                                            {grpc_provider->service(), cluster_service->service()}));
   return absl::OkStatus();
@@ -362,14 +400,25 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const CollectorConfig& con
   parts->index = Index::Make({config.purge_orphaned_data});
   if (!config.data_dir.empty()) RETURN_IF_ERROR(parts->OpenStore());
   parts->StartHttp();
-  if (parts->store != nullptr) parts->MakeIngest();
+  if (parts->store != nullptr) {
+    parts->MakeIngest();
+    RETURN_IF_ERROR(parts->MakeServices());
+  }
   RETURN_IF_ERROR(parts->StartGrpc());
   // Before the first socket comes in: from here on the store belongs to the queues.
-  if (parts->ingest != nullptr) parts->ingest->Start();
+  if (parts->ingest != nullptr) {
+    parts->ingest->Start();
+    parts->services->Start();
+  }
   // Likewise: whoever asks whether all is loaded asks it too.
   if (!config.logdirs.empty()) parts->StartLocal();
   RETURN_IF_ERROR(parts->Listen());
   RETURN_IF_ERROR(parts->Remember());
+  if (parts->services != nullptr) {
+    parts->services->Listening(
+        NodeName(HostName()), parts->mux->port(),
+        absl::StrCat("http://", HostForOthers(config), ":", parts->mux->port()));
+  }
   if (!config.port_file.empty()) {
     RETURN_IF_ERROR(WriteFileAtomically(dependencies.files, config.port_file,
                                         absl::StrCat(parts->mux->port(), "\n")));
@@ -393,6 +442,7 @@ void Server::Stop() {
   if (parts->stopped) return;
   parts->stopped = true;
   if (parts->mux != nullptr) parts->mux->Stop();
+  if (parts->services != nullptr) parts->services->Stop("the collector stops");
   if (parts->ingest != nullptr) {
     auto done = std::make_shared<Done>();
     parts->ingest->Stop("the collector stops", [done] { done->Set(); });

@@ -11,14 +11,13 @@ void Delivery::CheckRegistry() {
   if (!health.ok() && deps_.on_fatal != nullptr) deps_.on_fatal(health);
 }
 
-void Delivery::AssignNode(std::string wanted, std::string machine_id, std::string boot_id,
-                          bool wanted_is_live_elsewhere,
-                          Answer<absl::StatusOr<std::string>> answer) {
-  deps_.commit->Post([this, wanted = std::move(wanted), machine_id = std::move(machine_id),
-                      boot_id = std::move(boot_id), wanted_is_live_elsewhere,
-                      answer = std::move(answer)]() mutable {
-    absl::StatusOr<std::string> node =
-        deps_.store->AssignNode(wanted, machine_id, boot_id, wanted_is_live_elsewhere);
+void Delivery::EnterNode(NodePresence::Wish wish, Answer<absl::StatusOr<NodeHold>> answer) {
+  deps_.commit->Post([this, wish = std::move(wish), answer = std::move(answer)]() mutable {
+    const auto assign = [this](absl::string_view wanted, const Machine& machine, bool elsewhere) {
+      return deps_.store->AssignNode(wanted, machine.machine_id, machine.boot_id, elsewhere);
+    };
+    absl::StatusOr<NodeHold> node =
+        deps_.nodes->Enter(std::move(wish), assign, deps_.clock->Monotonic());
     CheckRegistry();
     deps_.session->Post([answer = std::move(answer), node = std::move(node)]() mutable {
       answer(std::move(node));

@@ -16,7 +16,9 @@
 #include "absl/status/statusor.h"
 #include "collector/ingest/asset_desk.h"
 #include "collector/ingest/shard.h"
+#include "collector/registry/node_presence.h"
 #include "collector/store/store.h"
+#include "common/clock.h"
 #include "common/task_queue.h"
 
 namespace tributary {
@@ -31,6 +33,8 @@ class Delivery {
   // All outlive this, and every task that is posted.
   struct Dependencies {
     Store* store;
+    NodePresence* nodes;
+    Clock* clock;
     TaskQueue* session;
     TaskQueue* commit;
     std::vector<ShardSeat> shards;
@@ -60,8 +64,8 @@ class Delivery {
 
   explicit Delivery(const Dependencies& dependencies) : deps_(dependencies) {}
 
-  void AssignNode(std::string wanted, std::string machine_id, std::string boot_id,
-                  bool wanted_is_live_elsewhere, Answer<absl::StatusOr<std::string>> answer);
+  // Gives a machine its name, as NodePresence::Enter.
+  void EnterNode(NodePresence::Wish wish, Answer<absl::StatusOr<NodeHold>> answer);
   // Each kind in the order of its requests.
   void OpenStreams(std::vector<StreamRequest> requests, std::vector<StreamRequest> asset_requests,
                    Answer<absl::StatusOr<Opened>> answer);

@@ -2,14 +2,11 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_replace.h"
-#include "absl/strings/string_view.h"
-#include "common/mutex.h"
+#include "common/grpc_server_call.h"
 #include "tributary/ingest/v1/ingest.grpc.pb.h"
 
 namespace tributary {
@@ -18,176 +15,35 @@ namespace {
 using ingest::v1::AgentMessage;
 using ingest::v1::CollectorMessage;
 using Reactor = grpc::ServerBidiReactor<AgentMessage, CollectorMessage>;
+using CallPeer = GrpcServerPeer<AgentMessage, CollectorMessage>;
 
-// "ipv4:10.0.0.7:5123" -> "10.0.0.7:5123", "ipv6:%5B::1%5D:5123" -> "[::1]:5123".
-std::string PeerAddress(absl::string_view uri) {
-  return absl::StrReplaceAll(uri.substr(uri.find(':') + 1),
-                             {{"%5B", "["}, {"%5D", "]"}, {"%25", "%"}});
-}
-
-// What the session table holds of a call. Outlives the call: after Detach all of it is a no-op.
-class GrpcPeer : public SessionPeer, public std::enable_shared_from_this<GrpcPeer> {
+class GrpcPeer : public SessionPeer {
  public:
-  GrpcPeer(const GrpcServer::Options& options, Reactor* reactor,
-           grpc::CallbackServerContext* context, TaskQueue* queue)
-      : options_(options),
-        queue_(queue),
-        address_(PeerAddress(context->peer())),
-        reactor_(reactor),
-        context_(context) {}
-
-  void Send(CollectorMessage message) override ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    if (closing_ || finished_) return;
-    unread_bytes_ += message.ByteSizeLong();
-    outgoing_.push_back(std::move(message));
-    Advance();
-  }
-
-  size_t queued_messages() const override ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    return outgoing_.size();
-  }
-
-  void Close() override ABSL_LOCKS_EXCLUDED(mu_) {
-    {
-      MutexLock lock(&mu_);
-      closing_ = true;
-      Advance();
-      if (finished_) return;
-    }
-    // A peer that reads nothing would hold the call for ever.
-    queue_->PostAfter(options_.close_grace, [peer = shared_from_this()] { peer->Cut(); });
-  }
-
-  std::string address() const override { return address_; }
-
-  // The session queue has dealt with the last message; `message` is for the next one.
-  void ReadNext(AgentMessage* message) ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    next_read_ = message;
-    ReadIfRead();
-  }
-
-  void OnWritten(bool ok) ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    writing_ = false;
-    unread_bytes_ -= outgoing_.front().ByteSizeLong();
-    outgoing_.pop_front();
-    if (!ok) {
-      closing_ = true;
-      outgoing_.clear();
-    }
-    Advance();
-    ReadIfRead();
-  }
-
-  // The agent says nothing more, or the connection broke.
-  void OnReadEnded() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    closing_ = true;
-    Advance();
-  }
-
-  void Cut() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    if (context_ != nullptr && !finished_) context_->TryCancel();
-  }
-
-  // The call is over: reactor and context go.
-  void Detach() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    finished_ = true;
-    reactor_ = nullptr;
-    context_ = nullptr;
-  }
-
-  // Owned by the session queue.
-  SessionId id;
+  explicit GrpcPeer(std::shared_ptr<CallPeer> call) : call_(std::move(call)) {}
+  void Send(CollectorMessage message) override { call_->Send(std::move(message)); }
+  size_t queued_messages() const override { return call_->queued_messages(); }
+  void Close() override { call_->Close(); }
+  std::string address() const override { return call_->address(); }
 
  private:
-  // Starts the next read, unless the agent has too much to read itself.
-  void ReadIfRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    if (next_read_ == nullptr || reactor_ == nullptr || finished_ || closing_) return;
-    if (unread_bytes_ > options_.unread_bytes_max) return;
-    if (outgoing_.size() > options_.unread_messages_max) return;
-    reactor_->StartRead(std::exchange(next_read_, nullptr));
-  }
-
-  // Starts the next write, or finishes what is closed and empty. gRPC runs no reaction inside a
-  // Start call made here, so the lock may be held.
-  void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    if (reactor_ == nullptr || finished_ || writing_) return;
-    if (!outgoing_.empty()) {
-      writing_ = true;
-      reactor_->StartWrite(&outgoing_.front());
-    } else if (closing_) {
-      finished_ = true;
-      reactor_->Finish(grpc::Status::OK);
-    }
-  }
-
-  const GrpcServer::Options options_;
-  TaskQueue* const queue_;
-  const std::string address_;
-  mutable Mutex mu_;
-  Reactor* reactor_ ABSL_GUARDED_BY(mu_);
-  grpc::CallbackServerContext* context_ ABSL_GUARDED_BY(mu_);
-  // The front is being written while writing_; a deque keeps it where it is.
-  std::deque<CollectorMessage> outgoing_ ABSL_GUARDED_BY(mu_);
-  uint64_t unread_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // of outgoing_
-  // Where the next message is to be read to; null while a read is under way.
-  AgentMessage* next_read_ ABSL_GUARDED_BY(mu_) = nullptr;
-  bool writing_ ABSL_GUARDED_BY(mu_) = false;
-  bool closing_ ABSL_GUARDED_BY(mu_) = false;
-  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  const std::shared_ptr<CallPeer> call_;
 };
 
-// One call of Session. Deletes itself when gRPC is done with it.
-class SessionReactor : public Reactor {
+class Handler : public GrpcServerCallHandler<AgentMessage, CollectorMessage> {
  public:
-  SessionReactor(const GrpcServer::Options& options, Ingest* ingest,
-                 grpc::CallbackServerContext* context)
-      : ingest_(ingest),
-        peer_(std::make_shared<GrpcPeer>(options, this, context, ingest->session_queue())) {
-    ingest_->session_queue()->Post(
-        [target = ingest_, peer = peer_] { peer->id = target->sessions()->Connect(peer); });
-    peer_->ReadNext(&message_);
+  explicit Handler(Ingest* ingest) : ingest_(ingest) {}
+  uint64_t Connect(std::shared_ptr<CallPeer> peer) override {
+    return ingest_->sessions()->Connect(std::make_shared<GrpcPeer>(std::move(peer))).value();
   }
-
-  void OnReadDone(bool ok) override {
-    if (!ok) {
-      ingest_->session_queue()->Post([target = ingest_, peer = peer_] {
-        target->sessions()->OnClosed(peer->id, "the connection ended");
-      });
-      peer_->OnReadEnded();
-      return;
-    }
-    // The next message is read when this one was dealt with: no more than one waits for each
-    // connection. `message_` belongs to the task until it starts the next read.
-    ingest_->session_queue()->Post([target = ingest_, peer = peer_, message = std::move(message_),
-                                    slot = &message_]() mutable {
-      target->sessions()->OnMessage(peer->id, std::move(message));
-      peer->ReadNext(slot);
-    });
+  void OnMessage(uint64_t id, AgentMessage message, absl::Duration) override {
+    ingest_->sessions()->OnMessage(SessionId(id), std::move(message));
   }
-
-  void OnWriteDone(bool ok) override { peer_->OnWritten(ok); }
-
-  void OnCancel() override { peer_->OnReadEnded(); }
-
-  void OnDone() override {
-    peer_->Detach();
-    ingest_->session_queue()->Post([target = ingest_, peer = peer_] {
-      target->sessions()->OnClosed(peer->id, "the connection ended");
-    });
-    delete this;
+  void OnClosed(uint64_t id) override {
+    ingest_->sessions()->OnClosed(SessionId(id), "the connection ended");
   }
 
  private:
   Ingest* const ingest_;
-  const std::shared_ptr<GrpcPeer> peer_;
-  AgentMessage message_;
 };
 
 // For a collector without a store.
@@ -204,11 +60,13 @@ grpc::Status ToGrpc(const absl::Status& status) {
 class Service : public ingest::v1::Ingest::CallbackService {
  public:
   Service(const GrpcServer::Options& options, Ingest* ingest)
-      : options_(options), ingest_(ingest) {}
+      : options_(options), ingest_(ingest), handler_(ingest) {}
 
   Reactor* Session(grpc::CallbackServerContext* context) override {
     if (ingest_ == nullptr) return new RefusingReactor(NoStore());
-    return new SessionReactor(options_, ingest_, context);
+    return new GrpcServerCall<AgentMessage, CollectorMessage>(
+        {options_.unread_bytes_max, options_.unread_messages_max, options_.close_grace}, &handler_,
+        ingest_->session_queue(), ingest_->clock(), context);
   }
 
   grpc::ServerUnaryReactor* DescribeNode(grpc::CallbackServerContext* context,
@@ -236,6 +94,7 @@ class Service : public ingest::v1::Ingest::CallbackService {
 
   const GrpcServer::Options options_;
   Ingest* const ingest_;
+  Handler handler_;
 };
 
 }  // namespace

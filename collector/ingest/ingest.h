@@ -23,6 +23,7 @@
 #include "collector/ingest/shard.h"
 #include "collector/ingest/stream_table.h"
 #include "collector/registry/cluster_board.h"
+#include "collector/registry/node_presence.h"
 #include "collector/store/store.h"
 #include "common/clock.h"
 #include "common/file.h"
@@ -50,6 +51,8 @@ class Ingest {
     FileSystem* files;
     Clock* clock;
     ClusterBoard* board;
+    // Who is here under which name, agents or not.
+    NodePresence* nodes;
     IngestMetrics* metrics;
     Logger* log;
     TaskQueue* session;
@@ -85,6 +88,7 @@ class Ingest {
   void Stop(const std::string& why, Task done);
 
   TaskQueue* session_queue() { return deps_.session; }
+  Clock* clock() { return deps_.clock; }
 
  private:
   class Events;

@@ -109,6 +109,7 @@ void Session::End(absl::string_view why) {
     if (open.entry->holder == id_) open.entry->holder = SessionId();
   }
   open_.clear();
+  hold_.Reset();
   if (was_live) context_->pool->Release(id_);
   if (sent_assets_) context_->delivery->DropAssets(id_.value());
   context_->streams->Changed();
@@ -117,9 +118,10 @@ void Session::End(absl::string_view why) {
   context_->host->OnEnded(this);
 }
 
-void Session::Accept(const std::string& node) {
+void Session::Accept(NodeHold node) {
   CHECK(state_ == SessionState::kChecking, "Accepted in state ", StateName(state_), ".");
-  node_ = node;
+  hold_ = std::move(node);
+  node_ = hold_.name();
   SetState(SessionState::kLive, "hello accepted");
   const SessionLimits& limits = context_->limits;
   CollectorMessage message;
@@ -146,6 +148,7 @@ void Session::Accept(const std::string& node) {
 void Session::OnMessage(AgentMessage message) {
   if (state_ == SessionState::kEnded) return;
   heard_at_ = context_->clock->Monotonic();
+  hold_.Heard(heard_at_);
   if (message.has_goodbye()) {
     End(absl::StrCat("goodbye of the agent: ",
                      absl::string_view(message.goodbye().detail()).substr(0, kDetailBytesMax)));

@@ -78,7 +78,7 @@ class Session {
   void OnClosed(absl::string_view why) { End(why); }
 
   // Answers of the host to OnHello.
-  void Accept(const std::string& node);
+  void Accept(NodeHold node);
   // Tells the agent and ends the session.
   void Refuse(ingest::v1::RefusalReason reason, const std::string& detail);
 
@@ -206,7 +206,8 @@ class Session {
 
   SessionState state_ = SessionState::kConnected;
   ingest::v1::Hello hello_;
-  std::string node_;
+  NodeHold hold_;
+  std::string node_;  // stays when the hold has ended
   absl::flat_hash_map<uint32_t, OpenStream> open_;
   std::vector<uint32_t> dirty_;
   bool batch_under_way_ = false;

@@ -11,13 +11,10 @@ constexpr size_t kConflictsMax = 100;
 
 using ingest::v1::NodeFacts;
 
-// Whether the two sessions run on one machine that has not restarted between them. An agent in a
-// sandbox may know neither id; then the names are all there is, and they are equal.
+Machine MachineOf(const NodeFacts& facts) { return {facts.machine_id(), facts.boot_id()}; }
+
 bool SameMachine(const NodeFacts& a, const NodeFacts& b) {
-  if (!a.boot_id().empty() && !b.boot_id().empty()) return a.boot_id() == b.boot_id();
-  if (!a.machine_id().empty() && !b.machine_id().empty()) return a.machine_id() == b.machine_id();
-  return a.boot_id().empty() && b.boot_id().empty() && a.machine_id().empty() &&
-         b.machine_id().empty();
+  return IsSameMachine(MachineOf(a), MachineOf(b));
 }
 
 // The logdir of `held` whose name `wanted` has too; null if there is none.
@@ -108,7 +105,8 @@ void SessionTable::Evaluate(SessionId id) {
   if (found == candidates_.end() || session == nullptr || found->second.asking) return;
   Candidate* const candidate = &found->second;
   const ingest::v1::Hello& hello = session->hello();
-  const std::string& name = candidate->node.empty() ? hello.node().name() : candidate->node;
+  const std::string& name =
+      candidate->node.name().empty() ? hello.node().name() : candidate->node.name();
 
   // 1. Another machine under this name.
   Session* holder = nullptr;
@@ -119,7 +117,8 @@ void SessionTable::Evaluate(SessionId id) {
     case Verdict::kWaiting:
       return;
     case Verdict::kAlive:
-      if (candidate->node.empty() || (name == hello.node().name() && !candidate->asked_elsewhere)) {
+      if (candidate->node.name().empty() ||
+          (name == hello.node().name() && !candidate->asked_elsewhere)) {
         candidate->live_elsewhere = true;
         AskNode(session, candidate);
       } else {
@@ -134,14 +133,14 @@ void SessionTable::Evaluate(SessionId id) {
   }
   // 2. The store's name for the machine. One machine of a name after the other: whether it lives
   // elsewhere is known of those that are in.
-  if (candidate->node.empty()) {
+  if (candidate->node.name().empty()) {
     if (NameIsBeingGiven(*session)) return;
     AskNode(session, candidate);
     return;
   }
   // 3. Another agent of the node with one of these logdirs.
   const auto same_logdir = [&](const Session& other) {
-    return other.node() == candidate->node && CommonLogdir(other.hello(), hello) != nullptr;
+    return other.node() == candidate->node.name() && CommonLogdir(other.hello(), hello) != nullptr;
   };
   switch (PingHolders(session, candidate, same_logdir, &holder)) {
     case Verdict::kWaiting:
@@ -149,8 +148,8 @@ void SessionTable::Evaluate(SessionId id) {
     case Verdict::kAlive: {
       const ingest::v1::Logdir& held = *CommonLogdir(holder->hello(), hello);
       RefuseCandidate(session, ingest::v1::REFUSAL_REASON_LOGDIR_TAKEN,
-                      absl::StrCat(candidate->node, " logdir '", held.name(), "'"), *holder,
-                      absl::StrCat("pid ", holder->hello().pid(), " of ", candidate->node,
+                      absl::StrCat(candidate->node.name(), " logdir '", held.name(), "'"), *holder,
+                      absl::StrCat("pid ", holder->hello().pid(), " of ", candidate->node.name(),
                                    " follows ", held.path(),
                                    held.name().empty() ? " as the logdir without a name"
                                                        : absl::StrCat(" as '", held.name(), "'"),
@@ -160,10 +159,10 @@ void SessionTable::Evaluate(SessionId id) {
     case Verdict::kNobody:
       break;
   }
-  Admit(session, candidate->node);
+  Admit(session, std::move(candidate->node));
 }
 
-void SessionTable::Admit(Session* session, std::string node) {
+void SessionTable::Admit(Session* session, NodeHold node) {
   if (!pool_.Admit(session->id())) {
     session->Refuse(ingest::v1::REFUSAL_REASON_BUSY,
                     absl::StrCat("the collector has ", pool_.sessions(),
@@ -171,7 +170,7 @@ void SessionTable::Admit(Session* session, std::string node) {
     return;
   }
   candidates_.erase(session->id());
-  session->Accept(node);
+  session->Accept(std::move(node));
   // Another machine of the name may have waited for the outcome.
   EvaluateAll();
 }
@@ -179,7 +178,7 @@ void SessionTable::Admit(Session* session, std::string node) {
 bool SessionTable::NameIsBeingGiven(const Session& session) const {
   const NodeFacts& wanted = session.hello().node();
   for (const auto& [id, candidate] : candidates_) {
-    if (id == session.id() || (!candidate.asking && candidate.node.empty())) continue;
+    if (id == session.id() || (!candidate.asking && candidate.node.name().empty())) continue;
     const NodeFacts& other = sessions_.at(id)->hello().node();
     if (other.name() == wanted.name() && !SameMachine(other, wanted)) return true;
   }
@@ -190,14 +189,24 @@ void SessionTable::AskNode(Session* session, Candidate* candidate) {
   candidate->asking = true;
   candidate->asked_elsewhere = candidate->live_elsewhere;
   const NodeFacts& facts = session->hello().node();
-  deps_.delivery->AssignNode(facts.name(), facts.machine_id(), facts.boot_id(),
-                             candidate->live_elsewhere,
-                             [this, id = session->id()](absl::StatusOr<std::string> node) {
-                               OnNode(id, std::move(node));
-                             });
+  const SessionId id = session->id();
+  NodePresence::Wish wish;
+  wish.name = facts.name();
+  wish.machine = MachineOf(facts);
+  wish.kind = NodePresence::Kind::kAgent;
+  wish.is_live_elsewhere = candidate->live_elsewhere;
+  wish.probe = [this, id] {
+    deps_.session->Post([this, id] {
+      if (Session* asked = FindSession(id)) asked->Ping();
+    });
+  };
+  // For the second time: the first answer holds no more.
+  candidate->node.Reset();
+  deps_.delivery->EnterNode(
+      std::move(wish), [this, id](absl::StatusOr<NodeHold> node) { OnNode(id, std::move(node)); });
 }
 
-void SessionTable::OnNode(SessionId id, absl::StatusOr<std::string> node) {
+void SessionTable::OnNode(SessionId id, absl::StatusOr<NodeHold> node) {
   const auto found = candidates_.find(id);
   Session* const session = FindSession(id);
   if (found == candidates_.end() || session == nullptr) return;

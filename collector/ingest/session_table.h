@@ -27,6 +27,7 @@
 #include "collector/ingest/session_peer.h"
 #include "collector/ingest/stream_table.h"
 #include "collector/registry/cluster_board.h"
+#include "collector/registry/node_presence.h"
 #include "common/task_queue.h"
 
 namespace tributary {
@@ -98,7 +99,7 @@ class SessionTable : public SessionHost {
       uint64_t number;  // of the pinged session
     };
     std::map<SessionId, Ping> pings;
-    std::string node;              // the registry's answer; empty before it
+    NodeHold node;                 // the registry's answer; holds nothing before it
     bool live_elsewhere = false;   // another machine holds the wanted name and lives
     bool asked_elsewhere = false;  // as it was when the registry was asked
     bool asking = false;           // the registry's answer is awaited
@@ -109,11 +110,11 @@ class SessionTable : public SessionHost {
   void Evaluate(SessionId id);
   void EvaluateAll();
   // The last check: room.
-  void Admit(Session* session, std::string node);
+  void Admit(Session* session, NodeHold node);
   // Whether another machine that wants the same name is being let in just now.
   bool NameIsBeingGiven(const Session& session) const;
   void AskNode(Session* session, Candidate* candidate);
-  void OnNode(SessionId id, absl::StatusOr<std::string> node);
+  void OnNode(SessionId id, absl::StatusOr<NodeHold> node);
   // Whether one of the live sessions that `conflicts` picks answers; those that do not are ended.
   // kAlive sets *holder.
   Verdict PingHolders(Session* session, Candidate* candidate,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -166,15 +167,13 @@ void WriteTimes(const NodeStatus& node, absl::Time now, JsonWriter* writer) {
   }
 }
 
-void WriteNode(const NodeStatus& node, const Question& question, absl::Time now,
-               JsonWriter* writer) {
+void WriteNode(const NodeStatus& node, const ServiceView& services, const Question& question,
+               absl::Time now, const http::Request& request, JsonWriter* writer) {
   writer->BeginObject();
   WriteText("name", node.name, writer);
   WriteText("state", node.state, writer);
   WriteAgents(node.agents, writer);
-  writer->Key("services");
-  writer->BeginArray();
-  writer->EndArray();
+  WriteServices(node.name, services, request, writer);
   WriteText("version", node.version, writer);
   writer->Key("clock_offset_s");
   writer->Double(node.clock_offset_s);
@@ -196,8 +195,6 @@ void WriteCollector(const CollectorFacts& collector, JsonWriter* writer) {
 }
 
 void WriteConflicts(const std::vector<ConflictStatus>& conflicts, JsonWriter* writer) {
-  writer->Key("conflicts");
-  writer->BeginArray();
   for (const ConflictStatus& conflict : conflicts) {
     writer->BeginObject();
     WriteText("kind", conflict.kind, writer);
@@ -206,13 +203,13 @@ void WriteConflicts(const std::vector<ConflictStatus>& conflicts, JsonWriter* wr
     WriteText("resolution", conflict.resolution, writer);
     writer->EndObject();
   }
-  writer->EndArray();
 }
 
 }  // namespace
 
-http::Response ClusterAnswer(const ClusterSnapshot& snapshot, const CollectorFacts& collector,
-                             absl::Time now, const http::Request& request) {
+http::Response ClusterAnswer(const ClusterSnapshot& snapshot, const ServiceView& services,
+                             const CollectorFacts& collector, absl::Time now,
+                             const http::Request& request) {
   if (request.method != "GET" && request.method != "HEAD") return MethodNotAllowed("GET, HEAD");
   const absl::StatusOr<Question> question = ParseQuestion(request);
   if (!question.ok()) return ErrorAnswer(question.status());
@@ -227,18 +224,28 @@ http::Response ClusterAnswer(const ClusterSnapshot& snapshot, const CollectorFac
   writer.Double(absl::ToDoubleSeconds(now - absl::UnixEpoch()));
   writer.Key("nodes");
   writer.BeginArray();
-  for (const NodeStatus& node : snapshot.nodes) {  // by name
+  const std::vector<NodeStatus> others = NodesOfServices(services, snapshot.nodes);
+  std::map<absl::string_view, const NodeStatus*> by_name;
+  for (const std::vector<NodeStatus>* nodes : {&snapshot.nodes, &others}) {
+    for (const NodeStatus& node : *nodes) by_name.emplace(node.name, &node);
+  }
+  for (const auto& [name, shown] : by_name) {
+    const NodeStatus& node = *shown;
     if (question->node.has_value() && node.name != *question->node) continue;
     if (question->after.has_value() && node.name <= *question->after) continue;
     if (left-- == 0) {
       more = true;
       break;
     }
-    WriteNode(node, *question, now, &writer);
+    WriteNode(node, services, *question, now, request, &writer);
     last = &node.name;
   }
   writer.EndArray();
+  writer.Key("conflicts");
+  writer.BeginArray();
   WriteConflicts(snapshot.conflicts, &writer);
+  WriteConflicts(services.snapshot.conflicts, &writer);
+  writer.EndArray();
   if (more) WriteText("next", *last, &writer);
   writer.EndObject();
   return JsonAnswer(&writer);

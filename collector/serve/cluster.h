@@ -1,4 +1,4 @@
-// GET /api/v1/cluster: the collector, the nodes, their agents and files, and conflicts.
+// GET /api/v1/cluster: the collector, the nodes, their agents, files and services, and conflicts.
 #ifndef TRIBUTARY_COLLECTOR_SERVE_CLUSTER_H_
 #define TRIBUTARY_COLLECTOR_SERVE_CLUSTER_H_
 
@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "collector/registry/cluster_board.h"
+#include "collector/serve/cluster_services.h"
 #include "common/http/message.h"
 
 namespace tributary::serve {
@@ -18,8 +19,9 @@ struct CollectorFacts {
 };
 
 // The nodes and streams that the query chooses (HTTP_API.md). `now` is the wall clock. Thread-safe.
-http::Response ClusterAnswer(const ClusterSnapshot& snapshot, const CollectorFacts& collector,
-                             absl::Time now, const http::Request& request);
+http::Response ClusterAnswer(const ClusterSnapshot& snapshot, const ServiceView& services,
+                             const CollectorFacts& collector, absl::Time now,
+                             const http::Request& request);
 
 }  // namespace tributary::serve
 

@@ -69,7 +69,10 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
     return NameSpacesAnswer(*dependencies_.index, path_prefix_, request);
   });
   router_.Add("/api/v1/cluster", false, [this](const http::Request& request, const Location&) {
-    return ClusterAnswer(*dependencies_.cluster->Get(), dependencies_.collector(),
+    // Both stay as they are while the answer is written.
+    const std::shared_ptr<const ClusterSnapshot> nodes = dependencies_.cluster->Get();
+    const std::shared_ptr<const ServiceSnapshot> services = dependencies_.services->Get();
+    return ClusterAnswer(*nodes, {*services, path_prefix_}, dependencies_.collector(),
                          dependencies_.clock->Wall(), request);
   });
   absl::StatusOr<std::unique_ptr<StaticAssets>> assets =

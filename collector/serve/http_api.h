@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "collector/index/index.h"
 #include "collector/registry/cluster_board.h"
+#include "collector/registry/service_board.h"
 #include "collector/serve/cluster.h"
 #include "collector/serve/health.h"
 #include "collector/serve/main_view.h"
@@ -62,6 +63,7 @@ class HttpApi {
   struct Dependencies {
     const Index* index = nullptr;
     const ClusterBoard* cluster = nullptr;
+    const ServiceBoard* services = nullptr;
     Clock* clock = nullptr;
     FileSystem* files = nullptr;
     Logger* log = nullptr;

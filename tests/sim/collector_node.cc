@@ -90,6 +90,7 @@ void CollectorNode::Start() {
   dependencies.files = files;
   dependencies.clock = deps_.clock;
   dependencies.board = &process->board;
+  dependencies.nodes = &process->nodes;
   dependencies.metrics = &process->metrics;
   dependencies.log = deps_.log;
   dependencies.session = &process->session;

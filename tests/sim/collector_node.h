@@ -98,6 +98,7 @@ class CollectorNode {
     explicit Process(FakeClock* clock)
         : session(clock), commit(clock), asset(clock), metrics(&metrics_registry) {}
 
+    NodePresence nodes;
     MetricsRegistry metrics_registry;
     ManualTaskQueue session;
     ManualTaskQueue commit;

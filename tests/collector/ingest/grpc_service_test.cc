@@ -125,6 +125,7 @@ class Collector {
     deps.files = RealFileSystem();
     deps.clock = RealClock();
     deps.board = &board;
+    deps.nodes = &nodes;
     deps.metrics = &metrics;
     deps.log = &log;
     deps.session = &session;
@@ -175,6 +176,7 @@ class Collector {
   IngestMetrics metrics;
   std::unique_ptr<Index> index;
   ClusterBoard board;
+  NodePresence nodes;
   std::unique_ptr<Ingest> ingest;
   std::vector<std::unique_ptr<ThreadTaskQueue>> shard_queues;
   ThreadTaskQueue session;

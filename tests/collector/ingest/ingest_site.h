@@ -65,6 +65,7 @@ class IngestSite {
     deps.files = &files;
     deps.clock = &clock;
     deps.board = &board;
+    deps.nodes = &nodes;
     deps.metrics = &metrics;
     deps.log = &log;
     deps.session = &session;
@@ -96,6 +97,7 @@ class IngestSite {
     }
   }
 
+  NodePresence nodes;
   FakeClock clock;
   FakeFileSystem files;
   ManualTaskQueue session;

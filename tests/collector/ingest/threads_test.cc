@@ -58,6 +58,7 @@ class Site {
     deps.files = &disk->files;
     deps.clock = RealClock();
     deps.board = &board;
+    deps.nodes = &nodes;
     deps.metrics = &metrics;
     deps.log = &log;
     deps.session = &session;
@@ -85,6 +86,7 @@ class Site {
   IngestMetrics metrics;
   std::unique_ptr<Index> index;
   ClusterBoard board;
+  NodePresence nodes;
   std::unique_ptr<Store> store;
   std::unique_ptr<Ingest> ingest;
   std::vector<std::unique_ptr<ThreadTaskQueue>> shards;

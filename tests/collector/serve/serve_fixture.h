@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "collector/index/index.h"
 #include "collector/registry/cluster_board.h"
+#include "collector/registry/service_board.h"
 #include "collector/serve/http_api.h"
 #include "collector/serve/json_value.h"
 #include "gtest/gtest.h"
@@ -46,6 +47,7 @@ class ServeTest : public ::testing::Test {
     HttpApi::Dependencies dependencies;
     dependencies.index = index_.get();
     dependencies.cluster = &board_;
+    dependencies.services = &services_;
     dependencies.clock = &clock_;
     dependencies.files = &files_;
     dependencies.log = &log_;
@@ -111,6 +113,7 @@ class ServeTest : public ::testing::Test {
 
   std::unique_ptr<Index> index_;
   ClusterBoard board_;
+  ServiceBoard services_;
   FakeClock clock_;
   CaptureLogger log_;
   FakeFileSystem files_{&clock_};
