@@ -29,6 +29,8 @@ struct CollectorOptionValues {
   std::string port_file;
   bool plaintext = false;
   bool no_auth = false;
+  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> gateway_base;
 
   std::string path_prefix;
   std::string window_title;
@@ -200,6 +202,29 @@ void DeclarePort(Options* options, CollectorOptionValues* values) {
                 .section = kPort,
                 .help = "Agree that whoever reaches the port may look at everything, and send. "
                         "There is no sign-in yet.",
+                .commands = {"serve"}});
+}
+
+void DeclareNames(Options* options, CollectorOptionValues* values) {
+  options->Add(&values->allowed_hosts,
+               {.name = "allowed_hosts",
+                .section = kPort,
+                .value = "NAME",
+                .example = "tensorboard.example.org",
+                .help = "A name by which browsers reach it; may be given several times. "
+                        "localhost, addresses, names without a dot and those that the system "
+                        "knows this machine by need not be given. Other names are refused, so "
+                        "that no page of somebody else's reads it through a name of its own. '*' "
+                        "takes every name.",
+                .commands = {"serve"}});
+  options->Add(&values->gateway_base,
+               {.name = "gateway_base",
+                .section = kPort,
+                .value = "NAME",
+                .example = "nodes.example.org",
+                .help = "Services of nodes open at SERVICE--NODE.NAME, an origin of their own, as "
+                        "they always do at SERVICE--NODE.localhost. *.NAME must lead to this "
+                        "collector. May be given several times.",
                 .commands = {"serve"}});
 }
 
@@ -403,6 +428,10 @@ absl::Status TakePort(const CollectorOptionValues& values, CollectorConfig* conf
     config->port = static_cast<uint16_t>(port);
   }
   config->port_file = values.port_file;
+  config->allowed_hosts = values.allowed_hosts;
+  // Whoever listens on a name is reached by it.
+  config->allowed_hosts.push_back(config->host);
+  config->gateway_bases = values.gateway_base;
   return absl::OkStatus();
 }
 
@@ -441,6 +470,7 @@ std::unique_ptr<Options> Declare(CollectorOptionValues* values) {
   auto options = std::make_unique<Options>(Program());
   DeclareServing(options.get(), values);
   DeclarePort(options.get(), values);
+  DeclareNames(options.get(), values);
   DeclareShowing(options.get(), values);
   DeclareStore(options.get(), values);
   DeclareIgnored(options.get(), values);

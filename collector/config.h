@@ -47,6 +47,11 @@ struct CollectorConfig {
   std::optional<uint16_t> port;  // nullopt: TensorBoard's search, or the one the store remembers
   std::string port_file;
 
+  // Names that lead here beside those that the system knows of; "*" for any.
+  std::vector<std::string> allowed_hosts;
+  // Names below which every service of a node has one of its own.
+  std::vector<std::string> gateway_bases;
+
   std::string path_prefix;  // "/tb", or empty
   std::string window_title;
   std::map<std::string, uint64_t> samples_per_plugin;

@@ -11,7 +11,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "collector/gateway/gateway.h"
 #include "collector/gateway/grpc_cluster_service.h"
+#include "collector/gateway/grpc_tunnel_calls.h"
 #include "collector/index/index.h"
 #include "collector/ingest/change_waker.h"
 #include "collector/ingest/grpc_service.h"
@@ -96,6 +98,14 @@ std::string HostForOthers(const CollectorConfig& config) {
   return host;
 }
 
+// Without a store nobody leases numbers, so that there is no session.
+class NoTokens : public gateway::TunnelTokens {
+ public:
+  absl::StatusOr<uint64_t> SessionOfToken(absl::string_view) override {
+    return absl::UnauthenticatedError("this collector has no store: start it with --data DIR");
+  }
+};
+
 }  // namespace
 
 std::string CollectorVersion() { return TRIBUTARY_VERSION; }
@@ -111,7 +121,9 @@ struct Server::Parts {
   absl::Status MakeServices();
   void OnFatal(const absl::Status& status);
   void StartLocal();
+  void StartGateway();
   void StartHttp();
+  http::Response AnswerHttp(const http::Request& request);
   absl::Status StartGrpc();
   absl::Status Remember();
   absl::Status Ready() const;
@@ -149,6 +161,9 @@ struct Server::Parts {
   std::unique_ptr<serve::DataProvider> provider;
   std::unique_ptr<serve::GrpcDataProvider> grpc_provider;
   std::unique_ptr<gateway::ServicesCalls> no_services;  // without a store
+  NoTokens no_tokens;                                   // likewise
+  std::unique_ptr<gateway::Gateway> gateway;
+  std::unique_ptr<gateway::GrpcTunnelCalls> tunnel_calls;
   std::unique_ptr<gateway::GrpcClusterService> cluster_service;
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<http::PortMux> mux;
@@ -303,6 +318,45 @@ std::string Server::Parts::JoinNote() const {
          "--bind_all --plaintext --no-auth.";
 }
 
+void Server::Parts::StartGateway() {
+  gateway::Gateway::Options options;
+  options.path_prefix = config.path_prefix;
+  options.hosts.allowed = config.allowed_hosts;
+  options.hosts.bases = config.gateway_bases;
+  gateway::Gateway::Dependencies dependencies;
+  dependencies.clock = deps.clock;
+  dependencies.services = &service_board;
+  if (services != nullptr) {
+    dependencies.tokens = services->tokens();
+  } else {
+    dependencies.tokens = &no_tokens;
+  }
+  dependencies.log = deps.log;
+  dependencies.metrics = deps.metrics;
+  dependencies.give_back = [this](int socket, std::string bytes) { http->Adopt(socket, bytes); };
+  gateway = std::make_unique<gateway::Gateway>(options, dependencies);
+}
+
+http::Response Server::Parts::AnswerHttp(const http::Request& request) {
+  using Kind = gateway::HostTable::Kind;
+  const absl::string_view host = request.Header("host");
+  const Kind kind = gateway->FindHost(host).kind;
+  // Probes come by any name, and learn nothing that a page could use.
+  if (kind == Kind::kOurs || request.path == "/healthz" || request.path == "/readyz" ||
+      request.path == "/metrics") {
+    return api->Handle(request);
+  }
+  if (kind == Kind::kForeign) {
+    return gateway::ErrorPage(
+        421, "Not a name of this collector",
+        {absl::StrCat("It was asked as '", host,
+                      "', which is none of its names. If that name is "
+                      "meant to lead here, start the collector with --allowed_hosts ",
+                      gateway::SplitHost(host).host, ".")});
+  }
+  return gateway::ErrorPage(400, "Bad request", {"The request is not well formed."});
+}
+
 void Server::Parts::StartHttp() {
   serve::HttpApi::Options options;
   options.path_prefix = config.path_prefix;
@@ -337,8 +391,12 @@ void Server::Parts::StartHttp() {
   }
   http::HttpServer::Options http_options;
   http_options.threads = ThreadsOrCores(config.http_threads);
+  http_options.wants = [this](absl::string_view head) { return gateway->Wants(head); };
+  http_options.take_over = [this](int socket, std::string bytes, std::string peer) {
+    gateway->Take(socket, std::move(bytes), std::move(peer));
+  };
   http = std::make_unique<http::HttpServer>(
-      http_options, [this](const http::Request& request) { return api->Handle(request); });
+      http_options, [this](const http::Request& request) { return AnswerHttp(request); });
 }
 
 absl::Status Server::Parts::StartGrpc() {
@@ -350,8 +408,11 @@ absl::Status Server::Parts::StartGrpc() {
   grpc_options.threads = std::max(2, ThreadsOrCores(config.http_threads));
   grpc_provider = std::make_unique<serve::GrpcDataProvider>(grpc_options, provider.get());
   if (services == nullptr) no_services = gateway::MakeGrpcServices(nullptr, nullptr, deps.clock);
+  tunnel_calls = std::make_unique<gateway::GrpcTunnelCalls>(
+      gateway->queue(),
+      [this](std::unique_ptr<tunnel::FramePipe> pipe) { gateway->AcceptTunnel(std::move(pipe)); });
   cluster_service = std::make_unique<gateway::GrpcClusterService>(
-      services == nullptr ? no_services.get() : services->calls(), nullptr);
+      services == nullptr ? no_services.get() : services->calls(), tunnel_calls.get());
   ASSIGN_OR_RETURN(grpc, GrpcServer::Start({}, ingest.get(),
                                            {grpc_provider->service(), cluster_service->service()}));
   return absl::OkStatus();
@@ -404,6 +465,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const CollectorConfig& con
     parts->MakeIngest();
     RETURN_IF_ERROR(parts->MakeServices());
   }
+  parts->StartGateway();
   RETURN_IF_ERROR(parts->StartGrpc());
   // Before the first socket comes in: from here on the store belongs to the queues.
   if (parts->ingest != nullptr) {
@@ -450,6 +512,8 @@ void Server::Stop() {
       parts->deps.log->Warn("the store was slow; agents send again what is not durable", {});
     }
   }
+  // Its tunnels are calls of the gRPC server, its connections go back to the HTTP server.
+  if (parts->gateway != nullptr) parts->gateway->Stop();
   if (parts->grpc != nullptr) parts->grpc->Stop(kCallGrace);
   // Their calls have all ended.
   parts->grpc_provider.reset();

@@ -1,7 +1,8 @@
 // The running collector: everything wired together, started and stopped in a written order.
 //
 //   starts: registry and store (recovery) -> port -> ingest, local directories, HTTP, gRPC
-//   stops:  the port -> sessions say goodbye, what was received becomes durable -> gRPC -> HTTP
+//   stops:  the port -> sessions say goodbye, what was received becomes durable -> gateway -> gRPC
+//           -> HTTP
 //           -> local directories -> session, shard and commit queues -> store and registry
 #ifndef TRIBUTARY_COLLECTOR_SERVER_H_
 #define TRIBUTARY_COLLECTOR_SERVER_H_

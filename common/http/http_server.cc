@@ -9,6 +9,7 @@
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -155,7 +156,20 @@ int RefusalFor(const Parser::value_type& message, bool chunked) {
   return 0;
 }
 
+constexpr absl::string_view kHeadEnd = "\r\n\r\n";
+
 absl::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
+absl::string_view View(const beast::flat_buffer& buffer) {
+  return {static_cast<const char*>(buffer.data().data()), buffer.size()};
+}
+
+// False as soon as no proper head can come of these bytes.
+bool MayBecomeHead(absl::string_view bytes) {
+  const size_t line = bytes.find('\n');
+  if (line == absl::string_view::npos) return true;
+  return absl::EndsWith(bytes.substr(0, line), " HTTP/1.1\r") ||
+         absl::EndsWith(bytes.substr(0, line), " HTTP/1.0\r");
+}
 
 // False for a target that is no path, as of CONNECT.
 bool SetTarget(absl::string_view target, Request* request) {
@@ -199,8 +213,13 @@ struct ConnectionSettings {
 // One peer. Its coroutine owns it; everything but the constructor runs on its strand.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(asio::ip::tcp::socket socket, std::string peer, const ConnectionSettings& settings)
-      : settings_(settings), peer_(std::move(peer)), stream_(std::move(socket)) {}
+  // `bytes` were read before.
+  Connection(asio::ip::tcp::socket socket, std::string peer, absl::string_view bytes,
+             const ConnectionSettings& settings)
+      : settings_(settings), peer_(std::move(peer)), stream_(std::move(socket)) {
+    asio::buffer_copy(buffer_.prepare(bytes.size()), asio::buffer(bytes.data(), bytes.size()));
+    buffer_.commit(bytes.size());
+  }
   ~Connection() {
     if (place_.has_value()) settings_.table->Remove(*place_);
   }
@@ -230,7 +249,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
       const bool again = co_await self->ServeOne();
       if (!again) break;
     }
-    co_await self->End();
+    if (!self->taken_over_) co_await self->End();
   }
 
   // Until the first bytes of a request are there. False if none will come.
@@ -256,6 +275,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     parser.body_limit(settings_.options.body_bytes_max);
     // One deadline for the whole request: a peer that sends a byte now and then gains nothing.
     stream_.expires_after(absl::ToChronoNanoseconds(settings_.options.request_timeout));
+    if (settings_.options.wants != nullptr) {
+      taken_over_ = co_await OfferTakeOver();
+      if (taken_over_) co_return false;
+    }
     {
       const auto [error, count] =
           co_await beast_http::async_read_header(stream_, buffer_, parser, kAwait);
@@ -291,6 +314,27 @@ class Connection : public std::enable_shared_from_this<Connection> {
     EncodedResponse response = Encode((*settings_.handler)(request), encoding);
     const bool written = co_await Write(&response);
     co_return written&& keep_alive;
+  }
+
+  // Whether somebody else has the connection now. What cannot be a head is left to the parser,
+  // which refuses it at once.
+  asio::awaitable<bool> OfferTakeOver() {
+    size_t end = View(buffer_).find(kHeadEnd);
+    while (end == absl::string_view::npos && MayBecomeHead(View(buffer_)) &&
+           buffer_.size() < settings_.options.header_bytes_max) {
+      const auto space = buffer_.prepare(kReadBytes);
+      const auto [error, count] = co_await stream_.async_read_some(space, kAwait);
+      if (error) co_return false;
+      buffer_.commit(count);
+      end = View(buffer_).find(kHeadEnd);
+    }
+    if (end == absl::string_view::npos) co_return false;
+    if (!settings_.options.wants(View(buffer_).substr(0, end + kHeadEnd.size()))) co_return false;
+    error_code error;
+    const int socket = stream_.release_socket().release(error);
+    if (error) co_return false;
+    settings_.options.take_over(socket, std::string(View(buffer_)), peer_);
+    co_return true;
   }
 
   // Moves the request into the form that handlers see.
@@ -383,6 +427,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool waiting_ = false;  // for the first byte of a request
   bool closing_ = false;
   bool linger_ = false;
+  bool taken_over_ = false;
 };
 
 // "http-00"
@@ -404,7 +449,7 @@ HttpServer::HttpServer(const Options& options, Handler handler) : impl_(std::mak
 
 HttpServer::~HttpServer() { Stop(absl::ZeroDuration()); }
 
-void HttpServer::Adopt(int socket) {
+void HttpServer::Adopt(int socket, absl::string_view bytes) {
   sockaddr_storage local = {};
   socklen_t length = sizeof(local);
   if (impl_->stopping || ::getsockname(socket, reinterpret_cast<sockaddr*>(&local), &length) != 0) {
@@ -427,7 +472,7 @@ void HttpServer::Adopt(int socket) {
   settings.table = &impl_->table;
   settings.stopping = &impl_->stopping;
   const auto connection =
-      std::make_shared<Connection>(std::move(taken), remote.address().to_string(), settings);
+      std::make_shared<Connection>(std::move(taken), remote.address().to_string(), bytes, settings);
   ConnectionTable::Place place;
   std::shared_ptr<Connection> evicted;
   if (!impl_->table.Add(connection,

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/http/message.h"
 
@@ -28,6 +29,13 @@ class HttpServer {
     absl::Duration idle_timeout = absl::Seconds(60);
     // From the first byte of a request to its last; after it the connection is closed.
     absl::Duration request_timeout = absl::Seconds(20);
+    // Requests that somebody else answers, with their connections. Both run on HTTP threads and may
+    // be null together.
+    // Asked for each request: whether it is one, by all of its head as it was sent.
+    std::function<bool(absl::string_view head)> wants = nullptr;
+    // Owns the connection from now on; `bytes` is all that was read, the head first. Gives it back,
+    // if it likes, by Adopt.
+    std::function<void(int socket, std::string bytes, std::string peer)> take_over = nullptr;
   };
 
   // `handler` must live until Stop has returned.
@@ -35,7 +43,8 @@ class HttpServer {
   ~HttpServer();
 
   // Takes a connected, non-blocking socket over; bytes that were only peeked at are still in it.
-  void Adopt(int socket);
+  // `bytes` were read from it before.
+  void Adopt(int socket, absl::string_view bytes = {});
 
   // Closes idle connections, lets answers under way end for at most `grace`, joins the threads.
   // Once.

@@ -186,8 +186,25 @@ TUNNELS = {
     "credit": b"\x00" + HELLO + tunnel_frame(1, 6, (1 << 63)),
 }
 
+# The kind (even: a request; half of it: the mode), where to split the body, the message.
+HTTP = {
+    "get": b"\x02\x00GET /tb/node/n1/board/?a HTTP/1.1\r\nHost: head:6006\r\nCookie: a=1; tributary_x=2\r\nOrigin: http://head:6006\r\n\r\n",
+    "websocket": b"\x00\x00GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "upload": b"\x04\x02POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcdefg",
+    "chunks": b"\x02\x05PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\nwiki\r\nA\r\n0123456789\r\n0\r\nT: v\r\n\r\nGET",
+    "two_lengths": b"\x02\x00POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "hops": b"\x02\x00GET / HTTP/1.1\r\nHost: x\r\nConnection: X-A, host\r\nX-A: b\r\nTE: x\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n",
+    "bare_chunks": b"\x00\x03" + b"3\r\nabc\r\n0\r\n\r\n"[:-2],
+    "answer": b"\x03\x02HTTP/1.1 200 OK\r\nContent-Length: 3\r\nSet-Cookie: a=1; Path=/; Domain=x\r\n\r\nabc",
+    "answer_chunks": b"\x05\x04HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "answer_old": b"\x01\x01HTTP/1.0 302 Found\r\nLocation: http://localhost:8888//evil\r\n\r\nabc",
+    "answer_hostile": b"\x03\x00HTTP/1.1 200\r\nSet-Cookie: tributary_x=1\r\nAlt-Svc: h3\r\nConnection: Set-Cookie\r\n\r\n",
+}
+
 
 def main():
+    for name, data in HTTP.items():
+        write("gateway", "seed_" + name, data)
     for name, data in TUNNELS.items():
         write("tunnel", "seed_" + name, data)
     for name, parts in REQUESTS.items():

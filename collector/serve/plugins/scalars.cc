@@ -37,8 +37,7 @@ void WriteScalarPoints(const ScalarPoints& points, JsonWriter* writer) {
 absl::StatusOr<ScalarPoints> ReadScalarSeries(const IndexReader& index, const RunName& run,
                                               const Tag& tag, uint64_t points_max) {
   const std::optional<SeriesInfo> info = index.FindSeries(run, tag);
-  if (info.has_value() && !(info->metadata->plugin_name == kScalars &&
-                            info->metadata->data_class == DataClass::kScalar)) {
+  if (info.has_value() && info->metadata->plugin_name != kScalars) {
     return absl::NotFoundError(absl::StrCat("run=\"", run.value(), "\", tag=\"", tag.value(),
                                             "\" is no series of scalars"));
   }

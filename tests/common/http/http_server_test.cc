@@ -1,5 +1,7 @@
 #include "common/http/http_server.h"
 
+#include <sys/socket.h>
+
 #include <atomic>
 #include <memory>
 #include <string>
@@ -7,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/http/gzip.h"
 #include "common/mutex.h"
@@ -225,6 +228,60 @@ TEST_F(HttpServerTest, StreamThatFailsCutsTheConnection) {
   const std::string answer = client.ReadAll();
   EXPECT_THAT(answer, HasSubstr("Content-Length: 9000\r\n"));
   EXPECT_THAT(answer, EndsWith("\r\n\r\n" + std::string(5000, 's')));
+}
+
+// Requests for /elsewhere go to somebody else, who gives the connection back.
+class TakeOverTest : public HttpServerTest {
+ protected:
+  void SetUp() override {
+    HttpServer::Options options;
+    options.wants = [this](absl::string_view head) {
+      EXPECT_TRUE(absl::EndsWith(head, "\r\n\r\n"));
+      ++offered_;
+      return absl::StrContains(head, "/elsewhere");
+    };
+    options.take_over = [this](int socket, const std::string& bytes, const std::string& peer) {
+      EXPECT_EQ(peer, "127.0.0.1");
+      const size_t end = bytes.find("\r\n\r\n") + 4;
+      static constexpr absl::string_view kAnswer =
+          "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nelse";
+      EXPECT_EQ(::send(socket, kAnswer.data(), kAnswer.size(), 0),
+                static_cast<ssize_t>(kAnswer.size()));
+      server_->Adopt(socket, bytes.substr(end));
+    };
+    Serve(options);
+  }
+  std::atomic<int> offered_ = 0;
+};
+
+TEST_F(TakeOverTest, AConnectionGoesThereAndBack) {
+  SocketClient client = Connect();
+  client.Send(
+      "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /elsewhere HTTP/1.1\r\nHost: x\r\n\r\n"
+      "GET /2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string answers = client.ReadAll();
+  EXPECT_THAT(answers, HasSubstr("GET /1 body="));
+  EXPECT_THAT(answers, HasSubstr("\r\n\r\nelse"));
+  EXPECT_THAT(answers, HasSubstr("GET /2 body="));
+  EXPECT_EQ(offered_, 3);
+  EXPECT_EQ(answered_, 2);
+}
+
+TEST_F(TakeOverTest, AHeadSentByteByByteIsOfferedWhole) {
+  SocketClient client = Connect();
+  for (const char c : std::string("GET /elsewhere HTTP/1.1\r\nHost: x\r\n\r\n")) {
+    client.Send(std::string(1, c));
+  }
+  client.EndSending();
+  EXPECT_THAT(client.ReadAll(), HasSubstr("else"));
+  EXPECT_EQ(offered_, 1);
+}
+
+TEST_F(TakeOverTest, Malicious_WhatIsNoHeadIsRefusedAtOnce) {
+  SocketClient client = Connect();
+  client.Send("GET /elsewhere\r\nx");
+  EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 400 "));
+  EXPECT_EQ(offered_, 0);
 }
 
 class SlowPeerTest : public HttpServerTest {

@@ -1,0 +1,152 @@
+#include "collector/gateway/gateway.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <utility>
+
+#include "common/mutex.h"
+#include "common/net/socket_loop.h"
+
+namespace tributary::gateway {
+namespace {
+
+constexpr absl::Duration kTick = absl::Seconds(1);
+// How often an unknown name makes us ask again what this machine is called.
+constexpr absl::Duration kNamesAge = absl::Minutes(1);
+
+}  // namespace
+
+struct Gateway::Impl {
+  Impl(const Options& options, const Dependencies& dependencies)
+      : deps(dependencies),
+        hosts(options.hosts),
+        routes({options.path_prefix}, dependencies.services, &hosts),
+        names("names", dependencies.clock),
+        loop("gateway", dependencies.clock) {
+    TunnelHub::Dependencies hub_dependencies;
+    hub_dependencies.queue = &loop;
+    hub_dependencies.clock = deps.clock;
+    hub_dependencies.tokens = deps.tokens;
+    hub_dependencies.log = deps.log;
+    hub = std::make_unique<TunnelHub>(options.tunnels, hub_dependencies);
+    Proxy::Dependencies proxy_dependencies;
+    proxy_dependencies.queue = &loop;
+    proxy_dependencies.sockets = &loop;
+    proxy_dependencies.clock = deps.clock;
+    proxy_dependencies.routes = &routes;
+    proxy_dependencies.hosts = &hosts;
+    proxy_dependencies.hub = hub.get();
+    proxy_dependencies.give_back = deps.give_back;
+    proxy = std::make_unique<Proxy>(options.proxy, proxy_dependencies);
+    requests = deps.metrics->AddCounter("collector_gateway_requests_total",
+                                        "Requests for services of nodes.");
+    exchanges = deps.metrics->AddGauge("collector_gateway_requests",
+                                       "Requests for services of nodes that are under way.");
+    tunnels =
+        deps.metrics->AddGauge("collector_gateway_tunnels",
+                               "Connections of processes by which their services are reached.");
+    AskForNames();
+    Tick();
+  }
+
+  void Tick() {
+    loop.PostAfter(kTick, [this] {
+      if (hub == nullptr) return;
+      hub->Tick();
+      proxy->Tick();
+      exchanges.Set(static_cast<double>(proxy->exchanges()));
+      tunnels.Set(static_cast<double>(hub->tunnels()));
+      Tick();
+    });
+  }
+
+  // At most once a minute: a name server may be slow, and whoever asks may not.
+  void AskForNames() ABSL_LOCKS_EXCLUDED(mu) {
+    {
+      MutexLock lock(&mu);
+      const absl::Duration now = deps.clock->Monotonic();
+      if (now < ask_again_at) return;
+      ask_again_at = now + kNamesAge;
+    }
+    names.Post([this] { hosts.SetMachineNames(MachineNames()); });
+  }
+
+  const Dependencies deps;
+  HostTable hosts;
+  const Routes routes;
+  Counter requests;
+  Gauge exchanges;
+  Gauge tunnels;
+  std::atomic<bool> stopped = false;
+  Mutex mu;
+  absl::Duration ask_again_at ABSL_GUARDED_BY(mu) = absl::ZeroDuration();
+  // Owned by the loop. The proxy's channels lead through the hub.
+  std::unique_ptr<TunnelHub> hub;
+  std::unique_ptr<Proxy> proxy;
+  ThreadTaskQueue names;
+  net::SocketLoop loop;
+};
+
+Gateway::Gateway(const Options& options, const Dependencies& dependencies)
+    : impl_(std::make_unique<Impl>(options, dependencies)) {}
+
+Gateway::~Gateway() { Stop(); }
+
+bool Gateway::Wants(absl::string_view head) const {
+  if (impl_->stopped) return false;
+  const absl::StatusOr<RequestHead> request = ParseRequestHead(head);
+  return request.ok() && !impl_->routes.Decide(*request).is_for_collector();
+}
+
+void Gateway::Take(int descriptor, std::string bytes, std::string peer) {
+  if (impl_->stopped) {
+    close(descriptor);
+    return;
+  }
+  impl_->requests.Increment();
+  impl_->loop.Post(
+      [impl = impl_.get(), descriptor, bytes = std::move(bytes), peer = std::move(peer)]() mutable {
+        if (impl->proxy == nullptr) {
+          close(descriptor);
+        } else {
+          impl->proxy->Take(descriptor, std::move(bytes), std::move(peer));
+        }
+      });
+}
+
+HostTable::Place Gateway::FindHost(absl::string_view host_header) {
+  HostTable::Place place = impl_->hosts.Find(host_header);
+  if (place.kind == HostTable::Kind::kForeign) impl_->AskForNames();
+  return place;
+}
+
+const HostTable& Gateway::hosts() const { return impl_->hosts; }
+
+void Gateway::AcceptTunnel(std::unique_ptr<tunnel::FramePipe> pipe) {
+  if (impl_->hub == nullptr) {
+    pipe->Close(absl::UnavailableError("the collector stops"));
+  } else {
+    impl_->hub->Accept(std::move(pipe));
+  }
+}
+
+TaskQueue* Gateway::queue() { return &impl_->loop; }
+
+void Gateway::EndSession(uint64_t session) {
+  impl_->loop.Post([impl = impl_.get(), session] {
+    if (impl->hub != nullptr) impl->hub->EndSession(session);
+  });
+}
+
+void Gateway::Stop() {
+  if (impl_->stopped.exchange(true)) return;
+  impl_->loop.Post([impl = impl_.get()] {
+    impl->proxy.reset();
+    impl->hub.reset();
+  });
+  impl_->names.Stop();
+  impl_->loop.Stop();
+}
+
+}  // namespace tributary::gateway
