@@ -119,6 +119,45 @@ absl::Status TakeLogdirs(const AgentOptionValues& values, const std::string& whe
   return absl::OkStatus();
 }
 
+absl::Status TakeService(const AgentOptionValues& values, Command command,
+                         ServiceOptions* service) {
+  service->name = values.service;
+  const bool is_name = !values.service.empty() && values.service.size() <= 63 &&
+                       !absl::StrContains(values.service, "--") &&
+                       std::all_of(values.service.begin(), values.service.end(), [](char c) {
+                         return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' ||
+                                c == '_' || c == '-';
+                       });
+  if (!is_name) {
+    return Invalid(absl::StrCat("--service: \"", values.service,
+                                "\" is no name; give --service NAME of 1 to 63 letters, digits, "
+                                "'.', '_' and '-', without \"--\""));
+  }
+  service->port = static_cast<uint16_t>(values.port.value_or(0));
+  if (command == Command::kRegister && service->port == 0) {
+    return Invalid("--port: missing; give --port N, where the service listens");
+  }
+  service->fixed = values.fixed;
+  if (service->fixed && service->port == 0) return Invalid("--fixed: needs --port N");
+  if (!values.range.empty()) {
+    const size_t dash = values.range.find('-');
+    int first = 0;
+    int last = 0;
+    if (dash == std::string::npos || !absl::SimpleAtoi(values.range.substr(0, dash), &first) ||
+        !absl::SimpleAtoi(values.range.substr(dash + 1), &last) || first < 1 || last > 65'535 ||
+        first > last) {
+      return Invalid(
+          absl::StrCat("--range: \"", values.range, "\" is not A-B with 1 <= A <= B <= 65535"));
+    }
+    service->range_first = static_cast<uint16_t>(first);
+    service->range_last = static_cast<uint16_t>(last);
+  }
+  if (values.mode == "keep") service->mode = cluster::v1::SERVICE_MODE_KEEP;
+  if (values.mode == "strip") service->mode = cluster::v1::SERVICE_MODE_STRIP;
+  if (values.mode == "host") service->mode = cluster::v1::SERVICE_MODE_HOST;
+  return absl::OkStatus();
+}
+
 // Without trailing and doubled slashes and "." components; ".." stays, as links may be before it.
 std::string CleanPath(absl::string_view path) {
   std::string clean;
@@ -185,6 +224,8 @@ Command CommandNamed(absl::string_view name) {
       {"check", Command::kCheck},
       {"drain", Command::kDrain},
       {"status", Command::kStatus},
+      {"exec", Command::kExec},
+      {"register", Command::kRegister},
       {"mark", Command::kMark},
       {"reference-config", Command::kReferenceConfig}};
   for (const auto& [known, command] : kCommands) {
@@ -201,7 +242,9 @@ absl::StatusOr<AgentConfig> CheckAgentConfig(const AgentOptionValues& values,
   config.values = values;
   RETURN_IF_ERROR(CheckCollector(values, effective, command));
   config.collector = values.collector;
-  if (command != Command::kMark) {
+  if (command == Command::kExec || command == Command::kRegister) {
+    RETURN_IF_ERROR(TakeService(values, command, &config.service));
+  } else if (command != Command::kMark) {
     RETURN_IF_ERROR(TakeLogdirs(values, WhereFrom(effective, "logdir"), command, working_directory,
                                 files, &config));
   }

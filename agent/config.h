@@ -16,6 +16,7 @@
 #include "agent/run_names.h"
 #include "common/config.h"
 #include "common/file.h"
+#include "tributary/cluster/v1/cluster.pb.h"
 
 namespace tributary::agent {
 
@@ -39,6 +40,11 @@ struct AgentOptionValues {
   uint64_t chunk_bytes_max = 512u << 10;
   bool guest = true;
   std::string log_level = "info";
+  std::string service;
+  std::optional<int64_t> port;
+  std::string range;
+  bool fixed = false;
+  std::string mode;
 };
 
 // Name, commands, usage and examples of tributary-agent.
@@ -48,8 +54,28 @@ void DeclareAgentOptions(AgentOptionValues* values, Options* options);
 std::string AgentReferenceYaml();
 
 // The commands of tributary-agent.
-enum class Command { kRun, kPlan, kCheck, kDrain, kStatus, kMark, kReferenceConfig };
+enum class Command {
+  kRun,
+  kPlan,
+  kCheck,
+  kDrain,
+  kStatus,
+  kExec,
+  kRegister,
+  kMark,
+  kReferenceConfig
+};
 Command CommandNamed(absl::string_view name);
+
+// What `exec` and `register` are told of their service.
+struct ServiceOptions {
+  std::string name;
+  uint16_t port = 0;  // 0: none in particular
+  uint16_t range_first = 0;
+  uint16_t range_last = 0;
+  bool fixed = false;
+  cluster::v1::ServiceMode mode = cluster::v1::SERVICE_MODE_UNSPECIFIED;
+};
 
 // Options that were found to make sense together.
 struct AgentConfig {
@@ -63,6 +89,7 @@ struct AgentConfig {
   std::optional<NameTemplate> name_space;
   std::map<std::string, Fact> labels;
   std::string store;
+  ServiceOptions service;
   // drain_timeout was given, it is not the default.
   bool has_drain_timeout = false;
   AgentOptionValues values;

@@ -10,10 +10,14 @@ Options::Program AgentProgram() {
           "follows the TensorBoard event files of one node and streams them to the collector. It "
           "only reads; it keeps no state of its own, so it may be stopped, killed and started at "
           "any time.",
-      .usage = {"tributary-agent [run] --collector HOST:PORT --logdir [NAME=]DIR ... [options]",
-                "tributary-agent run --collector HOST:PORT --logdir DIR [options] -- COMMAND ...",
-                "tributary-agent plan|check|drain|status --collector HOST:PORT --logdir DIR",
-                "tributary-agent mark DIR", "tributary-agent reference-config > agent.yaml"},
+      .usage =
+          {"tributary-agent [run] --collector HOST:PORT --logdir [NAME=]DIR ... [options]",
+           "tributary-agent run --collector HOST:PORT --logdir DIR [options] -- COMMAND ...",
+           "tributary-agent plan|check|drain|status --collector HOST:PORT --logdir DIR",
+           "tributary-agent exec --collector HOST:PORT --service NAME [options] -- COMMAND ... "
+           "{port} ...",
+           "tributary-agent register --collector HOST:PORT --service NAME --port N",
+           "tributary-agent mark DIR", "tributary-agent reference-config > agent.yaml"},
       .commands =
           {{"run",
             "Follows the logdirs until it is told to stop. With --once, ends when everything that "
@@ -25,6 +29,13 @@ Options::Program AgentProgram() {
            {"check", "Checks the configuration and shows what it comes to", ""},
            {"drain", "Waits until everything that is there now is safe at the collector", ""},
            {"status", "Shows what the collector has of each file", ""},
+           {"exec",
+            "Runs COMMAND, a TensorBoard or any web page, on a port that nobody else has in the "
+            "cluster: {port} and {prefix} in its arguments are replaced, PORT is set in its "
+            "environment. It opens from the collector's URL. Returns its exit code",
+            ""},
+           {"register",
+            "The same for a service that runs already on --port, until this is told to stop", ""},
            {"mark",
             "Writes the facts of the job it runs in to DIR/.tributary.yaml, for an agent "
             "that runs outside of the job",
@@ -42,6 +53,9 @@ Options::Program AgentProgram() {
           "        Look at the names before anything is sent.\n"
           "  tributary-agent run --collector localhost:6006 --logdir logs -- python train.py\n"
           "        Train, deliver, and return train.py's exit code.\n"
+          "  tributary-agent exec --collector head:6006 --plaintext --service tensorboard -- \\\n"
+          "      tensorboard --logdir logs --port {port} --path_prefix {prefix}\n"
+          "        This node's own TensorBoard, at head:6006/node/NODE/tensorboard/.\n"
           "  tributary-agent --once --collector localhost:6006 --logdir old=/data/old\n"
           "        Deliver what is there, below the name \"old\", and end. Twice changes nothing.\n"
           "\n"
@@ -160,6 +174,50 @@ void DeclareBehaviour(AgentOptionValues* values, Options* options) {
                 .needs_value = true});
 }
 
+void DeclareServices(AgentOptionValues* values, Options* options) {
+  const std::vector<std::string> both = {"exec", "register"};
+  options->Add(&values->service, {.name = "service",
+                                  .section = "Services",
+                                  .value = "NAME",
+                                  .help = "What the service is called on its node; the next one of "
+                                          "a name is NAME~2.",
+                                  .commands = both,
+                                  .flag_only = true});
+  options->Add(&values->port,
+               {.name = "port",
+                .section = "Services",
+                .value = "N",
+                .help = "exec: the port that is wished; another one is taken if somebody in the "
+                        "cluster has it. register: where the service listens.",
+                .min = "1",
+                .max = "65535",
+                .commands = both,
+                .flag_only = true});
+  options->Add(&values->range,
+               {.name = "range",
+                .section = "Services",
+                .value = "A-B",
+                .help = "Where a port is looked for when the wished one is taken. Otherwise "
+                        "6006-7005.",
+                .commands = {"exec"},
+                .flag_only = true});
+  options->Add(&values->fixed, {.name = "fixed",
+                                .section = "Services",
+                                .help = "Take --port or fail, naming who has it.",
+                                .commands = {"exec"},
+                                .flag_only = true});
+  options->Add(&values->mode,
+               {.name = "mode",
+                .section = "Services",
+                .value = "MODE",
+                .help = "How the collector opens the service: keep, it was told its {prefix}; "
+                        "strip, the prefix is taken off, for pages with relative links; host, an "
+                        "address of its own. Otherwise keep with {prefix}, else host.",
+                .choices = {"", "keep", "strip", "host"},
+                .commands = both,
+                .flag_only = true});
+}
+
 void DeclareObservation(AgentOptionValues* values, Options* options) {
   options->Add(&values->admin_port,
                {.name = "admin-port",
@@ -189,6 +247,7 @@ void DeclareObservation(AgentOptionValues* values, Options* options) {
 void DeclareAgentOptions(AgentOptionValues* values, Options* options) {
   DeclareDelivery(values, options);
   DeclareNames(values, options);
+  DeclareServices(values, options);
   DeclareBehaviour(values, options);
   DeclareObservation(values, options);
 }

@@ -14,14 +14,18 @@
 #include "agent/admin_server.h"
 #include "agent/commands/check.h"
 #include "agent/commands/drain.h"
+#include "agent/commands/exec.h"
 #include "agent/commands/mark.h"
 #include "agent/commands/plan.h"
+#include "agent/commands/register.h"
 #include "agent/commands/run.h"
 #include "agent/commands/status.h"
 #include "agent/config.h"
 #include "agent/grpc_describe.h"
+#include "agent/grpc_services.h"
 #include "agent/grpc_transport.h"
 #include "agent/guest.h"
+#include "agent/tunnel/grpc_tunnel.h"
 #include "common/atomic_file.h"
 #include "common/status_macros.h"
 
@@ -70,6 +74,20 @@ GrpcTransportOptions TransportOptions(const AgentConfig& config) {
   return {.address = config.collector, .use_proxy = config.values.use_proxy};
 }
 
+// The tunnel of this process's services.
+class RealTunnel : public TunnelSwitch {
+ public:
+  RealTunnel(const AgentConfig& config, Logger* log)
+      : tunnel_(TransportOptions(config), RealClock(), log) {}
+  void Set(const std::string& token, const std::map<std::string, uint16_t>& ports) override {
+    tunnel_.SetServices(ports);
+    tunnel_.SetToken(token);
+  }
+
+ private:
+  GrpcTunnel tunnel_;
+};
+
 World RealWorld(Logger* log, Random* random, ProcessSignals* signals) {
   World world;
   world.files = RealFileSystem();
@@ -88,6 +106,16 @@ World RealWorld(Logger* log, Random* random, ProcessSignals* signals) {
   world.make_notifier = MakeInotifyNotifier;
   world.make_transport = [](const AgentConfig& config, TaskQueue* queue) {
     return MakeGrpcTransport(TransportOptions(config), queue);
+  };
+  world.make_services = [](const AgentConfig& config, TaskQueue* queue) {
+    return MakeGrpcServices(TransportOptions(config), queue);
+  };
+  world.make_tunnel = [log](const AgentConfig& config) {
+    return std::make_unique<RealTunnel>(config, log);
+  };
+  world.start_command = [signals](const std::vector<std::string>& command,
+                                  const std::vector<std::string>& environment) {
+    return signals->Start(command, environment);
   };
   world.describe = [](const AgentConfig& config, const ingest::v1::DescribeNodeRequest& request,
                       absl::Duration timeout) {
@@ -118,9 +146,12 @@ absl::StatusOr<Parsed> Parse(const std::vector<std::string>& arguments, AgentOpt
            }}));
   if (parsed.line.help || parsed.line.version) return parsed;
   const Command command = CommandNamed(parsed.line.command);
-  if (!parsed.line.rest.empty() && command != Command::kRun) {
+  if (!parsed.line.rest.empty() && command != Command::kRun && command != Command::kExec) {
     return absl::InvalidArgumentError(
-        absl::StrCat("-- COMMAND belongs to run, not to ", parsed.line.command));
+        absl::StrCat("-- COMMAND belongs to run and exec, not to ", parsed.line.command));
+  }
+  if (parsed.line.rest.empty() && command == Command::kExec) {
+    return absl::InvalidArgumentError("exec: missing; give -- COMMAND ... {port} ...");
   }
   if (command == Command::kReferenceConfig) return parsed;
   ASSIGN_OR_RETURN(parsed.config, CheckAgentConfig(*values, options->EffectiveValues(), command,
@@ -141,6 +172,10 @@ int Dispatch(const Parsed& parsed, const Options& options, const World& world,
       return DrainCommand(parsed.config, world);
     case Command::kStatus:
       return StatusCommand(parsed.config, world);
+    case Command::kExec:
+      return ExecCommand(parsed.config, world, parsed.line.rest).Run();
+    case Command::kRegister:
+      return RegisterCommand(parsed.config, world);
     case Command::kMark:
       return MarkCommand(parsed.line.arguments, world);
     case Command::kReferenceConfig:

@@ -11,7 +11,9 @@
 #include <cerrno>
 #include <ctime>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "common/check.h"
 
 extern char** environ;
@@ -38,6 +40,8 @@ class SpawnedProcess : public ChildProcess {
       if (which == pid_) return exit_code_;
     }
   }
+
+  int64_t pid() const override { return pid_; }
 
   void Send(int signal) override {
     // Not once its number may belong to somebody else.
@@ -94,12 +98,26 @@ void ProcessSignals::Wake() {
 }
 
 absl::StatusOr<std::unique_ptr<ChildProcess>> ProcessSignals::Start(
-    const std::vector<std::string>& command) {
+    const std::vector<std::string>& command, const std::vector<std::string>& environment) {
   CHECK(!command.empty(), "No command.");
   std::vector<char*> arguments;
   for (const std::string& argument : command)
     arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
+
+  std::vector<char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const absl::string_view present = *variable;
+    const bool replaced =
+        std::any_of(environment.begin(), environment.end(), [present](absl::string_view setting) {
+          return absl::StartsWith(present, setting.substr(0, setting.find('=') + 1));
+        });
+    if (!replaced) variables.push_back(*variable);
+  }
+  for (const std::string& setting : environment) {
+    variables.push_back(const_cast<char*>(setting.c_str()));
+  }
+  variables.push_back(nullptr);
 
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
@@ -115,7 +133,7 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ProcessSignals::Start(
   posix_spawnattr_setflags(&attributes, flags);
   pid_t pid = 0;
   const int error =
-      posix_spawnp(&pid, arguments[0], nullptr, &attributes, arguments.data(), environ);
+      posix_spawnp(&pid, arguments[0], nullptr, &attributes, arguments.data(), variables.data());
   posix_spawnattr_destroy(&attributes);
   if (error != 0) return absl::ErrnoToStatus(error, command[0]);
   return std::make_unique<SpawnedProcess>(pid);

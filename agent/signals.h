@@ -3,6 +3,7 @@
 #define TRIBUTARY_AGENT_SIGNALS_H_
 
 #include <csignal>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ class ChildProcess {
   // nullopt while it runs; then its exit code, 128 + n if signal n ended it.
   virtual std::optional<int> Poll() = 0;
   virtual void Send(int signal) = 0;
+  // 0 for one that is no process.
+  virtual int64_t pid() const { return 0; }
 };
 
 // The process's own signals. To be made before any other thread, which inherit that TERM, INT, HUP,
@@ -49,7 +52,9 @@ class ProcessSignals : public Signals {
 
   // Starts a command with the signal handling that this process was started with, in its process
   // group. NotFound if there is no such program; otherwise the system's error.
-  absl::StatusOr<std::unique_ptr<ChildProcess>> Start(const std::vector<std::string>& command);
+  // Its environment is ours, with the NAME=VALUE of `environment` set.
+  absl::StatusOr<std::unique_ptr<ChildProcess>> Start(
+      const std::vector<std::string>& command, const std::vector<std::string>& environment = {});
 
  private:
   const int wake_;  // an eventfd

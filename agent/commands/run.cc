@@ -24,13 +24,12 @@ bool IsConfigurationError(const absl::Status& status) {
   return absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status);
 }
 
-// Passes on what the command did not get itself: the terminal signals everyone in the foreground.
+}  // namespace
+
 void PassOn(const ReceivedSignal& signal, ChildProcess* child) {
   if (signal.number == SIGCHLD) return;
   if (signal.from_process || signal.number == SIGTERM) child->Send(signal.number);
 }
-
-}  // namespace
 
 int WaitForChild(ChildProcess* child, const World& world) {
   for (;;) {

@@ -68,6 +68,9 @@ class RunCommand {
 // signals on. Its exit code.
 int WaitForChild(ChildProcess* child, const World& world);
 
+// Passes on what a command did not get itself: the terminal signals everyone in the foreground.
+void PassOn(const ReceivedSignal& signal, ChildProcess* child);
+
 }  // namespace tributary::agent
 
 #endif  // TRIBUTARY_AGENT_COMMANDS_RUN_H_

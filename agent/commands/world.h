@@ -8,12 +8,14 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "agent/agent.h"
 #include "agent/config.h"
 #include "agent/node_facts.h"
+#include "agent/ports/service_desk.h"
 #include "agent/signals.h"
 #include "common/clock.h"
 #include "common/eventfile/tailer.h"
@@ -59,6 +61,14 @@ struct World {
   std::function<std::unique_ptr<ChangeNotifier>()> make_notifier;
   std::function<std::unique_ptr<Transport>(const AgentConfig& config, TaskQueue* queue)>
       make_transport;
+  // For services of this node. make_tunnel may be null: then nothing opens through the collector.
+  std::function<std::unique_ptr<ServicesTransport>(const AgentConfig& config, TaskQueue* queue)>
+      make_services;
+  std::function<std::unique_ptr<TunnelSwitch>(const AgentConfig& config)> make_tunnel;
+  // As ProcessSignals::Start.
+  std::function<absl::StatusOr<std::unique_ptr<ChildProcess>>(
+      const std::vector<std::string>& command, const std::vector<std::string>& environment)>
+      start_command;
   // As in grpc_describe.h.
   std::function<absl::StatusOr<ingest::v1::DescribeNodeResponse>(
       const AgentConfig& config, const ingest::v1::DescribeNodeRequest& request,
