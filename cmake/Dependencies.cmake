@@ -24,6 +24,12 @@ add_library(re2 INTERFACE)
 target_include_directories(re2 SYSTEM INTERFACE "${RE2_INCLUDE_DIR}")
 target_link_libraries(re2 INTERFACE "${RE2_LIBRARY}")
 
+find_path(MD4C_INCLUDE_DIR md4c.h REQUIRED)
+find_library(MD4C_LIBRARY md4c REQUIRED)
+add_library(md4c INTERFACE)
+target_include_directories(md4c SYSTEM INTERFACE "${MD4C_INCLUDE_DIR}")
+target_link_libraries(md4c INTERFACE "${MD4C_LIBRARY}")
+
 if(TRIBUTARY_TRANSPORTS)
   # The config package, not pkg-config: the latter takes 22 s over abseil's graph.
   find_package(gRPC 1.51 CONFIG REQUIRED)

@@ -41,6 +41,8 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
       scalars_(options.samples_per_plugin),
       timeseries_(options.samples_per_plugin),
       images_(options.samples_per_plugin),
+      audio_(options.samples_per_plugin),
+      text_(options.samples_per_plugin),
       hparams_(options.samples_per_plugin),
       pr_curves_(options.samples_per_plugin),
       mesh_(options.samples_per_plugin),
@@ -51,6 +53,8 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
   timeseries_.AddRoutes(&router_);
   histograms_.AddRoutes(&router_);
   images_.AddRoutes(&router_);
+  audio_.AddRoutes(&router_);
+  text_.AddRoutes(&router_);
   hparams_.AddRoutes(&router_);
   pr_curves_.AddRoutes(&router_);
   mesh_.AddRoutes(&router_);

@@ -16,6 +16,7 @@
 #include "collector/serve/cluster.h"
 #include "collector/serve/health.h"
 #include "collector/serve/main_view.h"
+#include "collector/serve/plugins/audio.h"
 #include "collector/serve/plugins/core.h"
 #include "collector/serve/plugins/custom_scalars.h"
 #include "collector/serve/plugins/graphs.h"
@@ -27,6 +28,7 @@
 #include "collector/serve/plugins/projector.h"
 #include "collector/serve/plugins/scalars.h"
 #include "collector/serve/plugins/series_listing.h"
+#include "collector/serve/plugins/text.h"
 #include "collector/serve/plugins/timeseries.h"
 #include "collector/serve/router.h"
 #include "collector/serve/static_assets.h"
@@ -99,6 +101,8 @@ class HttpApi {
   const TimeseriesPlugin timeseries_;
   const HistogramsPlugin histograms_{};
   const ImagesPlugin images_;
+  const AudioPlugin audio_;
+  const TextPlugin text_;
   const HparamsPlugin hparams_;
   const PrCurvesPlugin pr_curves_;
   const MeshPlugin mesh_;

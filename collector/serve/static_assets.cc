@@ -14,7 +14,7 @@
 #include "absl/types/span.h"
 #include "collector/serve/answers.h"
 #include "collector/serve/csp.h"
-#include "collector/serve/description.h"
+#include "collector/serve/safe_html.h"
 #include "common/eventfile/crc32c.h"
 #include "common/status_macros.h"
 

@@ -29,11 +29,12 @@ struct Dashboard {
 
 // In the order of the tabs; the first enabled one is opened. Those without plugins are never
 // enabled: the page says how to get what they need.
-constexpr std::array<Dashboard, 14> kDashboards = {{
+constexpr std::array<Dashboard, 16> kDashboards = {{
     {"timeseries", "Time Series", "", {"scalars", "histograms", "images"}},
     {"scalars", "scalars", "tf-scalar-dashboard", {"scalars"}},
     {"custom_scalars", "Custom Scalars", "tf-custom-scalar-dashboard", {"custom_scalars"}},
     {"images", "images", "tf-image-dashboard", {"images"}},
+    {"audio", "audio", "tf-audio-dashboard", {"audio"}},
     {"debugger-v2", "Debugger V2", "", {}},
     {"graphs",
      "graphs",
@@ -43,6 +44,7 @@ constexpr std::array<Dashboard, 14> kDashboards = {{
      true},
     {"distributions", "distributions", "tf-distribution-dashboard", {"histograms"}},
     {"histograms", "histograms", "tf-histogram-dashboard", {"histograms"}},
+    {"text", "text", "tf-text-dashboard", {"text"}},
     {"pr_curves", "PR Curves", "tf-pr-curve-dashboard", {"pr_curves"}},
     {"profile_redirect", "Profile", "tf-profile-redirect-dashboard", {}},
     {"hparams", "hparams", "tf-hparams-dashboard", {"hparams"}},

@@ -12,22 +12,6 @@
 #include "common/status_macros.h"
 
 namespace tributary::serve {
-namespace {
-
-absl::StatusOr<std::string> ReadBlob(const IndexReader& index, absl::string_view blob_key) {
-  ASSIGN_OR_RETURN(const BlobKey key, DecodeBlobKey(blob_key));
-  ASSIGN_OR_RETURN(const std::vector<RecordReference> references,
-                   index.ReadReferences(key.run, key.tag, 0));
-  const auto found =
-      std::find_if(references.begin(), references.end(),
-                   [&key](const RecordReference& reference) { return reference.step == key.step; });
-  if (found == references.end()) return absl::NotFoundError("there is no such step any more");
-  ASSIGN_OR_RETURN(const tensorboard::Summary::Value value, ReadValue(*found));
-  return BlobOf(value, key.index);
-}
-
-}  // namespace
-
 absl::StatusOr<std::vector<RecordReference>> ReadImageReferences(const IndexReader& index,
                                                                  const RunName& run, const Tag& tag,
                                                                  uint64_t sample,
@@ -45,7 +29,7 @@ absl::StatusOr<std::vector<RecordReference>> ReadImageReferences(const IndexRead
 }
 
 http::Response ImageAnswer(const IndexReader& index, absl::string_view blob_key) {
-  absl::StatusOr<std::string> bytes = ReadBlob(index, blob_key);
+  absl::StatusOr<std::string> bytes = ReadKeyedBlob(index, blob_key);
   if (!bytes.ok()) return ErrorAnswer(bytes.status());
   http::Response response;
   response.content_type = SniffImageType(*bytes);

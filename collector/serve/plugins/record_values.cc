@@ -151,6 +151,18 @@ absl::StatusOr<BlobKey> DecodeBlobKey(absl::string_view text) {
   return BlobKey{RunName(run.text), Tag(tag.text), Step(*step), static_cast<uint64_t>(*index)};
 }
 
+absl::StatusOr<std::string> ReadKeyedBlob(const IndexReader& index, absl::string_view text) {
+  ASSIGN_OR_RETURN(const BlobKey key, DecodeBlobKey(text));
+  ASSIGN_OR_RETURN(const std::vector<RecordReference> references,
+                   index.ReadReferences(key.run, key.tag, 0));
+  const auto found =
+      std::find_if(references.begin(), references.end(),
+                   [&key](const RecordReference& reference) { return reference.step == key.step; });
+  if (found == references.end()) return absl::NotFoundError("there is no such step any more");
+  ASSIGN_OR_RETURN(const tensorboard::Summary::Value value, ReadValue(*found));
+  return BlobOf(value, key.index);
+}
+
 std::string SniffImageType(absl::string_view bytes) {
   if (absl::StartsWith(bytes, "\x89PNG\r\n\x1a\n")) return "image/png";
   if (absl::StartsWith(bytes, "\xff\xd8\xff")) return "image/jpeg";

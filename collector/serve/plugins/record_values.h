@@ -47,6 +47,9 @@ struct BlobKey {
 std::string EncodeBlobKey(const BlobKey& key);
 // InvalidArgument for what EncodeBlobKey did not make.
 absl::StatusOr<BlobKey> DecodeBlobKey(absl::string_view text);
+// The blob of a key that a route gave out. InvalidArgument for another text, NotFound if it is not
+// there any more; else as ReadValue and BlobOf.
+absl::StatusOr<std::string> ReadKeyedBlob(const IndexReader& index, absl::string_view text);
 
 // "image/png" and the like by the first bytes; else "application/octet-stream".
 std::string SniffImageType(absl::string_view bytes);

@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "collector/serve/description.h"
+#include "collector/serve/markdown.h"
 #include "tensorboard/plugins/scalar.pb.h"
 
 namespace tributary::serve {
@@ -55,7 +55,7 @@ void WriteTags(const std::vector<SeriesInfo>& series, JsonWriter* writer,
     writer->Key("displayName");
     writer->String(info.metadata->display_name);
     writer->Key("description");
-    writer->String(DescriptionHtml(info.metadata->description));
+    writer->String(MarkdownToSafeHtml(info.metadata->description));
     if (more != nullptr) more(info, writer);
     writer->EndObject();
   }

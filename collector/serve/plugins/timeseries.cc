@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "collector/serve/answers.h"
-#include "collector/serve/description.h"
+#include "collector/serve/markdown.h"
 #include "collector/serve/plugins/histograms.h"
 #include "collector/serve/plugins/images.h"
 #include "collector/serve/plugins/record_values.h"

