@@ -44,7 +44,7 @@ struct AgentOptionValues {
   std::optional<int64_t> port;
   std::string range;
   bool fixed = false;
-  std::string mode;
+  std::optional<std::string> mode;
 };
 
 // Name, commands, usage and examples of tributary-agent.

@@ -213,7 +213,7 @@ void DeclareServices(AgentOptionValues* values, Options* options) {
                 .help = "How the collector opens the service: keep, it was told its {prefix}; "
                         "strip, the prefix is taken off, for pages with relative links; host, an "
                         "address of its own. Otherwise keep with {prefix}, else host.",
-                .choices = {"", "keep", "strip", "host"},
+                .choices = {"keep", "strip", "host"},
                 .commands = both,
                 .flag_only = true});
 }

@@ -224,5 +224,34 @@ TEST_F(AgentConfigTest, MarkNeedsNeitherCollectorNorLogdir) {
   EXPECT_TRUE(Parse({"mark", "d"}).ok());
 }
 
+TEST_F(AgentConfigTest, AServiceOfExec) {
+  const auto config =
+      Parse({"exec", "--collector", "localhost:6006", "--service", "tensorboard", "--port", "6010",
+             "--range", "7000-7010", "--fixed", "--mode", "strip"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->service.name, "tensorboard");
+  EXPECT_EQ(config->service.port, 6010);
+  EXPECT_EQ(config->service.range_first, 7000);
+  EXPECT_EQ(config->service.range_last, 7010);
+  EXPECT_TRUE(config->service.fixed);
+  EXPECT_EQ(config->service.mode, cluster::v1::SERVICE_MODE_STRIP);
+}
+
+TEST_F(AgentConfigTest, Malformed_Services) {
+  const auto error = [this](std::vector<std::string> rest) {
+    rest.insert(rest.begin() + 1, {"--collector", "localhost:6006"});
+    return Error(rest);
+  };
+  EXPECT_THAT(error({"exec"}), HasSubstr("--service NAME"));
+  for (const char* name : {"a b", "a/b", "a--b", "a~2"}) {
+    EXPECT_THAT(error({"exec", "--service", name}), HasSubstr("--service")) << name;
+  }
+  for (const char* range : {"7000", "7000-", "7010-7000", "0-5", "1-65536", "a-b"}) {
+    EXPECT_THAT(error({"exec", "--service", "a", "--range", range}), HasSubstr("--range")) << range;
+  }
+  EXPECT_THAT(error({"exec", "--service", "a", "--fixed"}), HasSubstr("--fixed: needs --port"));
+  EXPECT_THAT(error({"register", "--service", "a"}), HasSubstr("--port: missing"));
+}
+
 }  // namespace
 }  // namespace tributary::agent
