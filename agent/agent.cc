@@ -1,8 +1,10 @@
 #include "agent/agent.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/delivery.h"
 #include "agent/follower.h"
 #include "agent/sender.h"
@@ -11,8 +13,9 @@
 namespace tributary::agent {
 namespace {
 
-Tailer::Options TailerOptions(const Agent::Options& options) {
+Tailer::Options TailerOptions(const Agent::Options& options, const SideFileFilter* side_files) {
   Tailer::Options result;
+  result.side_files = side_files;
   for (const ingest::v1::Logdir& logdir : options.hello.logdirs()) {
     result.roots.push_back(logdir.path());
   }
@@ -26,6 +29,7 @@ Delivery::Options DeliveryOptions(const Agent::Options& options) {
     result.logdir_names.push_back(logdir.name());
   }
   result.chunk_bytes_max = options.chunk_bytes_max;
+  result.asset_bytes_max = options.side_files.bytes_max;
   return result;
 }
 
@@ -44,7 +48,8 @@ struct Agent::Impl {
       : once(options_in.once),
         drain(options_in.once),
         clock(deps.clock),
-        tailer(TailerOptions(options_in),
+        side_files(options_in.side_files),
+        tailer(TailerOptions(options_in, &side_files),
                {.files = deps.files, .clock = deps.clock, .notifier = deps.notifier}),
         follower(Follower::Options(), &tailer, deps.clock),
         delivery(DeliveryOptions(options_in), {.tailer = &tailer,
@@ -64,6 +69,7 @@ struct Agent::Impl {
   const bool once;
   bool drain = false;  // asked for; begins when all that is present is known
   Clock* const clock;
+  SideFiles side_files;
   Tailer tailer;
   Follower follower;
   Delivery delivery;
@@ -79,7 +85,7 @@ Agent::~Agent() = default;
 
 void Agent::Step() {
   if (impl_->sender.outcome().has_value()) return;
-  impl_->delivery.OnChanged(impl_->tailer.Poll());
+  impl_->delivery.OnChanged(impl_->side_files.Poll(&impl_->tailer));
   // What is present is known now; what comes later is not drained.
   if (impl_->drain && !impl_->tailer.sweep_pending()) {
     impl_->delivery.StartDrain(/*and_listing=*/impl_->once);
@@ -109,6 +115,9 @@ Progress Agent::progress() const {
   impl_->delivery.AddTo(&progress);
   impl_->sender.AddTo(&progress);
   progress.tailer_status = impl_->tailer.status();
+  if (const std::string left_out = impl_->side_files.status(); !left_out.empty()) {
+    absl::StrAppend(&progress.tailer_status, progress.tailer_status.empty() ? "" : "; ", left_out);
+  }
   return progress;
 }
 

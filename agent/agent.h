@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "agent/progress.h"
+#include "agent/side_files.h"
 #include "agent/transport.h"
 #include "common/clock.h"
 #include "common/eventfile/tailer.h"
@@ -58,6 +59,7 @@ class Agent {
     // Payload of one chunk, in bytes; the collector's own limit may be lower. More saves
     // per-message cost, less lets other streams pass a big one sooner.
     uint64_t chunk_bytes_max = 512u << 10;
+    SideFiles::Options side_files;
     // How long another live agent of this node with the same logdir name, or a live machine of the
     // same name, is waited for before its refusal ends this agent: it may be draining, as when a
     // service is restarted. Must exceed the drain of that one. Infinite: for ever.

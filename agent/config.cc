@@ -234,6 +234,12 @@ Command CommandNamed(absl::string_view name) {
   CHECK(false, "Command ", name);
 }
 
+SideFiles::Options SideFilesOf(const AgentOptionValues& values) {
+  return {.projector = values.projector_files,
+          .plugins = values.plugin_files,
+          .bytes_max = values.asset_bytes_max};
+}
+
 absl::StatusOr<AgentConfig> CheckAgentConfig(const AgentOptionValues& values,
                                              const std::vector<Options::Effective>& effective,
                                              Command command, const std::string& working_directory,

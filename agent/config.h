@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "agent/node_facts.h"
 #include "agent/run_names.h"
+#include "agent/side_files.h"
 #include "common/config.h"
 #include "common/file.h"
 #include "tributary/cluster/v1/cluster.pb.h"
@@ -38,6 +39,9 @@ struct AgentOptionValues {
   std::string admin_host = "localhost";
   int64_t open_files_max = 256;
   uint64_t chunk_bytes_max = 512u << 10;
+  bool projector_files = true;
+  bool plugin_files = true;
+  uint64_t asset_bytes_max = 256u << 20;
   bool guest = true;
   std::string log_level = "info";
   std::string service;
@@ -52,6 +56,9 @@ Options::Program AgentProgram();
 void DeclareAgentOptions(AgentOptionValues* values, Options* options);
 // The commented reference configuration, deploy/agent.yaml.
 std::string AgentReferenceYaml();
+
+// What is delivered besides event files.
+SideFiles::Options SideFilesOf(const AgentOptionValues& values);
 
 // The commands of tributary-agent.
 enum class Command {

@@ -98,6 +98,29 @@ void DeclareDelivery(AgentOptionValues* values, Options* options) {
                 .help = "Obey http_proxy of the environment, which is ignored otherwise."});
 }
 
+void DeclareSideFiles(AgentOptionValues* values, Options* options) {
+  options->Add(&values->projector_files,
+               {.name = "projector-files",
+                .section = "What goes where",
+                .help = "Deliver each projector_config.pbtxt below the logdirs too, and what it "
+                        "names: tensors, metadata, sprites, bookmarks. Only files inside the "
+                        "logdir, named by relative paths.",
+                .needs_value = true});
+  options->Add(&values->plugin_files,
+               {.name = "plugin-files",
+                .section = "What goes where",
+                .help = "Deliver what is below directories named plugins too, such as profiles in "
+                        "plugins/profile.",
+                .needs_value = true});
+  options->AddBytes(&values->asset_bytes_max,
+                    {.name = "asset-bytes-max",
+                     .section = "What goes where",
+                     .help = "A file of the two kinds above that is larger is left out. Such files "
+                             "are sent whole, each time they have changed.",
+                     .min = "1KiB",
+                     .max = "256MiB"});
+}
+
 void DeclareNames(AgentOptionValues* values, Options* options) {
   options->Add(&values->node,
                {.name = "node",
@@ -246,6 +269,7 @@ void DeclareObservation(AgentOptionValues* values, Options* options) {
 
 void DeclareAgentOptions(AgentOptionValues* values, Options* options) {
   DeclareDelivery(values, options);
+  DeclareSideFiles(values, options);
   DeclareNames(values, options);
   DeclareServices(values, options);
   DeclareBehaviour(values, options);

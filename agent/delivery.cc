@@ -20,6 +20,7 @@ Delivery::Delivery(const Options& options, Dependencies dependencies)
     : options_(options),
       deps_(std::move(dependencies)),
       streams_(options.logdir_names.size()),
+      assets_(AssetSender::Options(), deps_.tailer, deps_.clock),
       batcher_(Batcher::Options()),
       listed_(options.logdir_names.size(), false) {}
 
@@ -39,6 +40,10 @@ void Delivery::SetState(TailedFileId id, StreamState state, absl::string_view wh
                                       {"why", why}});
   }
   stream.state = state;
+  if (stream.asset) {
+    if (state != StreamState::kLive) assets_.Hold(id);
+    return;
+  }
   if (state != StreamState::kLive) batcher_.Remove(id);
   if (state != StreamState::kLive && state != StreamState::kBlocked) {
     // What was sent and not received is read again from where the next offer says.
@@ -49,7 +54,11 @@ void Delivery::SetState(TailedFileId id, StreamState state, absl::string_view wh
 void Delivery::OnChanged(const std::vector<TailedFileId>& ids) {
   // Newest first, as the tailer says; what is put to the front later overtakes.
   for (const TailedFileId id : ids) {
-    streams_.Ensure(id);
+    while (!streams_.Has(id)) {
+      const auto next = static_cast<TailedFileId>(streams_.size());
+      streams_.Ensure(next);
+      streams_.at(next).asset = !IsEventFileName(BaseName(file(next).relative_path));
+    }
     OnFileChanged(id);
     UpdateBehind(id);
     UpdateDrain(id);
@@ -58,9 +67,13 @@ void Delivery::OnChanged(const std::vector<TailedFileId>& ids) {
 
 void Delivery::OnFileChanged(TailedFileId id) {
   Stream& stream = streams_.at(id);
-  deps_.follower->NoteChange(id);
+  if (stream.asset) {
+    NoteSize(id);
+  } else {
+    deps_.follower->NoteChange(id);
+  }
   const TailedFile& tailed = file(id);
-  if (!tailed.present) {
+  if (!Present(id)) {
     // An offer that is still to come finds out by itself.
     if (stream.state != StreamState::kGone && stream.state != StreamState::kOpening) MarkGone(id);
     return;
@@ -106,6 +119,10 @@ void Delivery::OnFileChanged(TailedFileId id) {
 
 void Delivery::OnLiveChanged(TailedFileId id) {
   Stream& stream = streams_.at(id);
+  if (stream.asset) {
+    assets_.Changed(id);
+    return;
+  }
   switch (deps_.follower->LookAgain(id)) {
     case Follower::Look::kSame:
       QueueBytes(id);
@@ -188,7 +205,8 @@ void Delivery::Revisit(TailedFileId id) {
 
 void Delivery::UpdateBehind(TailedFileId id) {
   Stream& stream = streams_.at(id);
-  const bool behind = file(id).present && stream.received < file_size(id);
+  const bool behind =
+      Present(id) && (stream.asset ? !assets_.IsDurable(id) : stream.received < file_size(id));
   const bool was_behind = stream.behind_since > -absl::InfiniteDuration();
   if (behind && !was_behind) stream.behind_since = now();
   if (!behind) stream.behind_since = -absl::InfiniteDuration();
@@ -203,14 +221,19 @@ void Delivery::Begin(const ingest::v1::Welcome& welcome, bool same_collector) {
   first_credit_ = credit_;
   window_peak_ = credit_;
   busy_at_ = now();
+  assets_refused_ = limits_.asset_bytes_max() == 0;
   std::vector<TailedFileId> present;
   for (TailedFileId id = 0; id < streams_.size(); ++id) {
     Stream& stream = streams_.at(id);
     if (!same_collector) stream.compare = true;
     stream.ask_offset = Stream::kNone;
     stream.reported = ingest::v1::SOURCE_STATE_LIVE;
-    deps_.follower->RepeatFills(id);
-    if (!file(id).present) {
+    if (stream.asset) {
+      NoteSize(id);
+    } else {
+      deps_.follower->RepeatFills(id);
+    }
+    if (!Present(id)) {
       SetState(id, StreamState::kGone, "session began");
       continue;
     }
@@ -228,6 +251,7 @@ void Delivery::Begin(const ingest::v1::Welcome& welcome, bool same_collector) {
 void Delivery::End() {
   in_session_ = false;
   batcher_.Clear();
+  assets_.End();
   open_queue_.clear();
   fill_queue_.clear();
   control_.clear();
@@ -258,7 +282,7 @@ void Delivery::OnCredit(const ingest::v1::Credit& credit) {
 
 void Delivery::OnAcks(const ingest::v1::Acks& acks) {
   for (const ingest::v1::Watermark& mark : acks.received()) {
-    if (!streams_.Has(mark.stream())) continue;
+    if (!streams_.Has(mark.stream()) || is_asset(mark.stream())) continue;
     Stream& stream = streams_.at(mark.stream());
     if (!stream.accepted || mark.generation() != stream.generation) continue;
     if (mark.offset() <= stream.received) continue;
@@ -272,7 +296,7 @@ void Delivery::OnAcks(const ingest::v1::Acks& acks) {
     UpdateBehind(mark.stream());
   }
   for (const ingest::v1::Watermark& mark : acks.durable()) {
-    if (!streams_.Has(mark.stream())) continue;
+    if (!streams_.Has(mark.stream()) || is_asset(mark.stream())) continue;
     Stream& stream = streams_.at(mark.stream());
     if (!stream.accepted || mark.generation() != stream.generation) continue;
     stream.durable = std::max(stream.durable, mark.offset());
@@ -281,9 +305,13 @@ void Delivery::OnAcks(const ingest::v1::Acks& acks) {
 }
 
 void Delivery::OnFillAck(const ingest::v1::FillAck& ack) {
-  if (!ack.durable() || !streams_.Has(ack.stream())) return;
+  if (!ack.durable() || !streams_.Has(ack.stream()) || is_asset(ack.stream())) return;
   if (ack.generation() != streams_.at(ack.stream()).generation) return;
   deps_.follower->FillDurable(ack.stream(), ack.range().offset(), ack.range().length());
+}
+
+bool Delivery::Idle() const {
+  return batcher_.empty() && streams_.in_flight_bytes() == 0 && assets_.in_flight_bytes() == 0;
 }
 
 Batcher::Room Delivery::RoomNow() const {
@@ -302,7 +330,12 @@ std::optional<AgentMessage> Delivery::NextMessage() {
   }
   if (std::optional<AgentMessage> opens = NextOpens()) return opens;
   if (std::optional<AgentMessage> fill = NextFill()) return fill;
+  // By turns, so that neither keeps the other waiting for longer than one message takes.
+  if (assets_turn_) {
+    if (std::optional<AgentMessage> part = NextAssetPart()) return part;
+  }
   if (std::optional<AgentMessage> chunk = NextChunk()) return chunk;
+  if (std::optional<AgentMessage> part = NextAssetPart()) return part;
   if (std::optional<AgentMessage> listing = NextListing()) return listing;
   return NextCreditReturn();
 }
@@ -310,7 +343,8 @@ std::optional<AgentMessage> Delivery::NextMessage() {
 absl::Duration Delivery::next_message() const {
   if (!in_session_) return absl::InfiniteDuration();
   absl::Duration next = batcher_.next_send(RoomNow());
-  if (batcher_.empty() && streams_.in_flight_bytes() == 0 && credit_ > first_credit_) {
+  if (AssetRoom() > 0) next = std::min(next, assets_.next_due());
+  if (Idle() && credit_ > first_credit_) {
     next = std::min(next, busy_at_ + options_.credit_return);
   }
   return next;
@@ -331,6 +365,7 @@ std::optional<AgentMessage> Delivery::NextChunk() {
   busy_at_ = now();
   sent_bytes_total_ += bytes;
   ++chunks_sent_total_;
+  assets_turn_ = true;
   return message;
 }
 
@@ -409,8 +444,7 @@ std::optional<AgentMessage> Delivery::NextListing() {
 }
 
 std::optional<AgentMessage> Delivery::NextCreditReturn() {
-  if (!batcher_.empty() || streams_.in_flight_bytes() > 0 || credit_ <= first_credit_ ||
-      now() < busy_at_ + options_.credit_return) {
+  if (!Idle() || credit_ <= first_credit_ || now() < busy_at_ + options_.credit_return) {
     return std::nullopt;
   }
   AgentMessage message;
@@ -424,11 +458,12 @@ void Delivery::StartDrain(bool and_listing) {
   if (draining_) return;
   draining_ = true;
   drain_listing_ = and_listing;
+  assets_.Flush();
   for (TailedFileId id = 0; id < streams_.size(); ++id) {
-    if (!file(id).present) continue;
+    if (!Present(id)) continue;
     streams_.WaitFor(&streams_.at(id), file_size(id));
     // What was held back goes now.
-    if (in_session_) QueueBytes(id);
+    if (in_session_ && !is_asset(id)) QueueBytes(id);
     UpdateDrain(id);
   }
 }
@@ -436,7 +471,7 @@ void Delivery::StartDrain(bool and_listing) {
 void Delivery::UpdateDrain(TailedFileId id) {
   Stream& stream = streams_.at(id);
   if (!stream.waited_for) return;
-  const bool done = stream.accepted && stream.durable >= stream.drain_to;
+  const bool done = stream.accepted && IsWhole(id, stream.drain_to);
   if (done || stream.hopeless || stream.state == StreamState::kGone) streams_.WaitNoMore(&stream);
 }
 

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "agent/agent.h"
+#include "agent/asset_sender.h"
 #include "agent/batcher.h"
 #include "agent/follower.h"
 #include "agent/progress.h"
@@ -42,6 +43,8 @@ class Delivery {
   struct Options {
     std::vector<std::string> logdir_names;  // by root
     uint64_t chunk_bytes_max = 512u << 10;
+    // A larger side file is not followed.
+    uint64_t asset_bytes_max = 256u << 20;
     absl::Duration overwritten_retry = absl::Hours(1);
     absl::Duration refused_retry = absl::Hours(1);
     absl::Duration store_failed_retry = absl::Seconds(60);
@@ -77,6 +80,7 @@ class Delivery {
   void OnCredit(const ingest::v1::Credit& credit);
   void OnAcks(const ingest::v1::Acks& acks);
   void OnFillAck(const ingest::v1::FillAck& ack);
+  void OnAssetAck(const ingest::v1::AssetAck& ack);
   // About one stream.
   void OnRefusal(const ingest::v1::Refusal& refusal);
   // The next message, if there is one to be sent now. Only within a session.
@@ -102,8 +106,26 @@ class Delivery {
 
   const TailedFile& file(TailedFileId id) const { return deps_.tailer->file(id); }
   uint64_t file_size(TailedFileId id) const { return file(id).stat.size_bytes; }
+  bool is_asset(TailedFileId id) const { return streams_.at(id).asset; }
   absl::Duration now() const { return deps_.clock->Monotonic(); }
   std::string PathOf(TailedFileId id) const;
+
+  // In delivery_assets.cc.
+  // It exists, and is to be delivered.
+  bool Present(TailedFileId id) const;
+  uint64_t AssetBytesMax() const;
+  // Bytes of the present file that the collector has, and that are durable there.
+  uint64_t ReceivedOf(TailedFileId id) const;
+  uint64_t DurableOf(TailedFileId id) const;
+  // The first `size_bytes` of an accepted file are durable; of a side file: what is there now, or
+  // what a drain made of it.
+  bool IsWhole(TailedFileId id, uint64_t size_bytes) const;
+  void OnAssetOffer(TailedFileId id, const ingest::v1::Offer& offer);
+  // This collector takes no side files.
+  void GiveUpAssets();
+  void NoteSize(TailedFileId id);
+  uint64_t AssetRoom() const;
+  std::optional<AgentMessage> NextAssetPart();
 
   // In delivery.cc: files, bytes and answers about them.
   void OnFileChanged(TailedFileId id);
@@ -115,6 +137,8 @@ class Delivery {
   void LookAtRanges(TailedFileId id);
   Batcher::Block ReadBlock(TailedFileId id, uint64_t bytes_max);
   Batcher::Room RoomNow() const;
+  // Nothing is to be sent, and nothing is on its way.
+  bool Idle() const;
   void UpdateBehind(TailedFileId id);
   void UpdateDrain(TailedFileId id);
   std::optional<AgentMessage> NextChunk();
@@ -147,6 +171,7 @@ class Delivery {
   const Dependencies deps_;
 
   StreamTable streams_;
+  AssetSender assets_;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
 
   // Of the present session.
@@ -164,7 +189,9 @@ class Delivery {
   uint64_t opening_ = 0;  // streams of the batch that are not answered
   std::deque<TailedFileId> fill_queue_;
   std::deque<AgentMessage> control_;
-  std::vector<bool> listed_;  // by root: ListingComplete was sent
+  std::vector<bool> listed_;     // by root: ListingComplete was sent
+  bool assets_refused_ = false;  // an older collector
+  bool assets_turn_ = false;     // the last payload was a chunk
 
   bool draining_ = false;
   bool drain_listing_ = false;

@@ -48,7 +48,7 @@ std::optional<AgentMessage> Delivery::NextOpens() {
     const TailedFileId id = open_queue_.front();
     Stream& stream = streams_.at(id);
     const bool wanted =
-        stream.state == StreamState::kUnopened && file(id).present && !stream.renewal_asked;
+        stream.state == StreamState::kUnopened && Present(id) && !stream.renewal_asked;
     if (wanted && !stream.open &&
         streams_.open_streams() >= static_cast<int64_t>(limits_.streams_max())) {
       deps_.log->Warn("more files than the collector takes from one agent",
@@ -84,7 +84,7 @@ absl::Status Delivery::AddOpen(TailedFileId id, ingest::v1::OpenBatch* batch) {
   const Stream& stream = streams_.at(id);
   ingest::v1::Open* open = batch->add_opens();
   open->set_stream(id);
-  open->set_kind(ingest::v1::STREAM_KIND_EVENT);
+  open->set_kind(stream.asset ? ingest::v1::STREAM_KIND_ASSET : ingest::v1::STREAM_KIND_EVENT);
   open->set_logdir_name(options_.logdir_names[static_cast<size_t>(tailed.root)]);
   open->set_path(tailed.relative_path);
   open->set_run(std::move(naming->run));
@@ -117,11 +117,20 @@ void Delivery::OnOffer(const ingest::v1::Offer& offer) {
   streams_.SetUnanswered(&stream, file(id).root, false);
   if (offer.refused() != ingest::v1::REFUSAL_REASON_UNSPECIFIED) {
     streams_.SetOpen(&stream, false);
-    DeferRefused(id, offer.refused(), offer.refused_detail());
+    if (stream.asset && offer.refused() == ingest::v1::REFUSAL_REASON_UNSUPPORTED) {
+      GiveUpAssets();
+      MarkGone(id);
+    } else {
+      DeferRefused(id, offer.refused(), offer.refused_detail());
+    }
     return;
   }
-  if (!file(id).present) {
+  if (!Present(id)) {
     MarkGone(id);
+    return;
+  }
+  if (stream.asset) {
+    OnAssetOffer(id, offer);
     return;
   }
   if (offer.overwritten()) {
@@ -338,6 +347,11 @@ void Delivery::DeferRefused(TailedFileId id, RefusalReason reason, absl::string_
       absl::StrCat("refused: ", ingest::v1::RefusalReason_Name(reason), ": ", detail);
   switch (reason) {
     case ingest::v1::REFUSAL_REASON_STORE_FULL:
+      if (is_asset(id)) {
+        // Each try costs a part: later and later.
+        Defer(id, absl::ZeroDuration(), why, /*hopeless=*/false);
+        break;
+      }
       Defer(id, kStoreFullRetry * (0.5 + deps_.random->Unit()), why, /*hopeless=*/false);
       break;
     case ingest::v1::REFUSAL_REASON_STORE_FAILED:
@@ -386,7 +400,7 @@ void Delivery::OnRefusal(const ingest::v1::Refusal& refusal) {
                    {"detail", refusal.detail()}});
   switch (reason) {
     case ingest::v1::REFUSAL_REASON_CONFLICT:
-      deps_.follower->ForgetFills(id);
+      if (!stream.asset) deps_.follower->ForgetFills(id);
       [[fallthrough]];
     case ingest::v1::REFUSAL_REASON_GAP:
     case ingest::v1::REFUSAL_REASON_GENERATION:

@@ -5,17 +5,20 @@ namespace tributary::agent {
 AgentMetrics::AgentMetrics(MetricsRegistry* registry)
     : connected_(registry->AddGauge("tributary_agent_connected",
                                     "1 while a session with the collector delivers, else 0.")),
-      files_(registry->AddGauge("tributary_agent_files", "Event files that exist.")),
+      files_(registry->AddGauge("tributary_agent_files", "Event files and side files that exist.")),
       files_open_(registry->AddGauge("tributary_agent_files_open",
                                      "Files that the collector accepted in this session.")),
       files_behind_(registry->AddGauge("tributary_agent_files_behind",
                                        "Files with bytes that are not durable.")),
       files_unreadable_(registry->AddGauge("tributary_agent_files_unreadable",
                                            "Files whose last look or read failed.")),
+      files_left_out_(registry->AddGauge("tributary_agent_files_left_out",
+                                         "Side files that are larger than the limit, or that the "
+                                         "collector does not take.")),
       logdirs_missing_(
           registry->AddGauge("tributary_agent_logdirs_missing", "Logdirs that do not exist yet.")),
       file_bytes_(
-          registry->AddGauge("tributary_agent_file_bytes", "Sizes of the event files that exist.")),
+          registry->AddGauge("tributary_agent_file_bytes", "Sizes of the files that exist.")),
       received_bytes_(registry->AddGauge("tributary_agent_received_bytes",
                                          "Of the file bytes, those visible at the collector.")),
       durable_bytes_(registry->AddGauge("tributary_agent_durable_bytes",
@@ -39,6 +42,8 @@ AgentMetrics::AgentMetrics(MetricsRegistry* registry)
                                             "Ranges sent as zeros that no file system filled.")},
       fills_{registry->AddCounter("tributary_agent_sent_fills_total",
                                   "Ranges sent again because they were filled late.")},
+      assets_{registry->AddCounter("tributary_agent_sent_asset_versions_total",
+                                   "Versions of side files sent whole.")},
       generations_{registry->AddCounter("tributary_agent_new_generations_total",
                                         "Files found with other bytes than were sent.")},
       connects_{registry->AddCounter("tributary_agent_connects_total",
@@ -58,6 +63,7 @@ void AgentMetrics::Update(const Progress& progress, uint64_t missing_logdirs) {
   set(files_open_, progress.files_open);
   set(files_behind_, progress.files_behind);
   set(files_unreadable_, progress.files_unreadable);
+  set(files_left_out_, progress.files_left_out);
   set(logdirs_missing_, missing_logdirs);
   set(file_bytes_, progress.bytes_on_disk);
   set(received_bytes_, progress.bytes_received);
@@ -72,6 +78,7 @@ void AgentMetrics::Update(const Progress& progress, uint64_t missing_logdirs) {
   damaged_bytes_.Follow(progress.damaged_bytes_total);
   unfilled_ranges_.Follow(progress.unfilled_ranges_total);
   fills_.Follow(progress.fills_sent_total);
+  assets_.Follow(progress.asset_versions_sent_total);
   generations_.Follow(progress.new_generations_total);
   connects_.Follow(progress.connects_total);
   refusals_.Follow(progress.refusals_total);

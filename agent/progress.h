@@ -32,13 +32,16 @@ struct Progress {
   // Where following is degraded; see Tailer::status.
   std::string tailer_status;
 
+  // Of side files too, unless said otherwise.
   uint64_t files = 0;             // that exist
   uint64_t files_open = 0;        // that the collector has accepted in this session
   uint64_t files_behind = 0;      // with bytes that are not durable
   uint64_t files_unreadable = 0;  // whose last look or read failed
-  uint64_t bytes_on_disk = 0;     // sizes of the files that exist
-  uint64_t bytes_received = 0;    // of these, visible at the collector
-  uint64_t bytes_durable = 0;     // of these, safe at the collector
+  uint64_t files_left_out =
+      0;                       // side files that are too large, or that the collector does not take
+  uint64_t bytes_on_disk = 0;  // sizes of the files that exist
+  uint64_t bytes_received = 0;  // of these, visible at the collector
+  uint64_t bytes_durable = 0;   // of these, safe at the collector
   // How long the oldest byte that is not received has been on disk, as far as this process saw it;
   // zero if none is missing.
   absl::Duration lag;
@@ -53,6 +56,7 @@ struct Progress {
   uint64_t damaged_bytes_total = 0;
   uint64_t unfilled_ranges_total = 0;
   uint64_t fills_sent_total = 0;
+  uint64_t asset_versions_sent_total = 0;  // of side files, whole
   uint64_t new_generations_total = 0;
   uint64_t connects_total = 0;
   uint64_t refusals_total = 0;

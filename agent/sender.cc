@@ -271,9 +271,11 @@ void Sender::Dispatch(const CollectorMessage& message) {
     case CollectorMessage::kFillAck:
       deps_.delivery->OnFillAck(message.fill_ack());
       break;
+    case CollectorMessage::kAssetAck:
+      deps_.delivery->OnAssetAck(message.asset_ack());
+      break;
     case CollectorMessage::kGoodbye:  // Seen above.
     case CollectorMessage::kWelcome:  // A second one tells nothing.
-    case CollectorMessage::kAssetAck:
     case CollectorMessage::kHeartbeat:
     case CollectorMessage::MESSAGE_NOT_SET:  // Of a newer protocol.
       break;

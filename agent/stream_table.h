@@ -37,6 +37,10 @@ struct Stream {
   bool compare = true;
   // The collector has bytes equal to the file's, or had: the watermarks mean something.
   bool accepted = false;
+  // A side file: sent in versions. Constant.
+  bool asset = false;
+  // It was said that it is too large.
+  bool told_too_large = false;
   // The collector has not answered its open in this session: its logdir's listing is not complete.
   bool unanswered = false;
   // Counts as open in this session.

@@ -17,8 +17,10 @@ constexpr absl::Duration kAskEvery = absl::Milliseconds(500);
 // What is wanted, and how far it is.
 struct Wanted {
   StreamKey key;
-  uint64_t size_bytes = 0;
+  TailedFile file;  // as it is at the start
   uint64_t durable = 0;
+  bool done = false;
+  uint64_t size_bytes() const { return file.stat.size_bytes; }
 };
 
 class Drain {
@@ -32,11 +34,8 @@ class Drain {
       PrintError(world_, node.status().message());
       return kExitUsage;
     }
-    const LocalFiles local = ListLocalFiles(config_, world_);
+    LocalFiles local = ListLocalFiles(config_, world_, Listed::kAllFiles);
     for (const std::string& problem : local.problems) PrintError(world_, problem);
-    for (const auto& [key, file] : local.files) {
-      wanted_.push_back({key, file.stat.size_bytes, 0});
-    }
     const absl::Duration start = world_.clock->Monotonic();
     const absl::Duration end =
         config_.has_drain_timeout ? start + config_.values.drain_timeout : absl::InfiniteDuration();
@@ -51,6 +50,7 @@ class Drain {
         PrintError(world_, kept.status().message());
         return kExitFailed;
       }
+      Choose(*kept, &local);
       if (Compare(*kept)) return Report(local.problems.empty() ? kExitGood : kExitFailed);
       const absl::Duration now = world_.clock->Monotonic();
       if (now >= end) return Report(kExitFailed);
@@ -65,18 +65,30 @@ class Drain {
   }
 
  private:
+  // What is wanted of a collector that takes this.
+  void Choose(const KeptStreams& kept, LocalFiles* local) {
+    KeepWhatIsTaken(kept, local);
+    for (const std::string& line : std::exchange(local->left_out, {})) PrintError(world_, line);
+    wanted_.clear();
+    for (const auto& [key, file] : local->files) wanted_.push_back({key, file});
+  }
+
   // True when everything that is wanted is durable.
   bool Compare(const KeptStreams& kept) {
     Progress progress;
     progress.state = SessionState::kStreaming;
     for (Wanted& wanted : wanted_) {
       const auto found = kept.streams.find(wanted.key);
-      wanted.durable =
-          found == kept.streams.end() ? 0 : std::min(found->second.durable(), wanted.size_bytes);
+      if (found != kept.streams.end()) {
+        wanted.durable = DurableOf(wanted.file, found->second);
+        wanted.done = IsDurable(wanted.file, found->second);
+      } else {
+        wanted.done = wanted.size_bytes() == 0;
+      }
       ++progress.files;
-      progress.bytes_on_disk += wanted.size_bytes;
+      progress.bytes_on_disk += wanted.size_bytes();
       progress.bytes_durable += wanted.durable;
-      if (wanted.durable < wanted.size_bytes) ++progress.files_behind;
+      if (!wanted.done) ++progress.files_behind;
     }
     line_.Show(progress);
     return progress.files_behind == 0;
@@ -87,17 +99,17 @@ class Drain {
     uint64_t bytes = 0;
     uint64_t left_files = 0;
     for (const Wanted& wanted : wanted_) {
-      bytes += wanted.size_bytes;
-      if (wanted.durable < wanted.size_bytes) ++left_files;
+      bytes += wanted.size_bytes();
+      if (!wanted.done) ++left_files;
     }
     if (config_.values.json) {
       *world_.out << "{\"files\":" << wanted_.size() << ",\"bytes\":" << bytes << ",\"left\":[";
       bool first = true;
       for (const Wanted& wanted : wanted_) {
-        if (wanted.durable >= wanted.size_bytes) continue;
+        if (wanted.done) continue;
         *world_.out << (first ? "" : ",") << "{\"file\":" << JsonString(wanted.key.second)
                     << ",\"logdir\":" << JsonString(wanted.key.first)
-                    << ",\"size\":" << wanted.size_bytes << ",\"durable\":" << wanted.durable
+                    << ",\"size\":" << wanted.size_bytes() << ",\"durable\":" << wanted.durable
                     << "}";
         first = false;
       }
@@ -110,9 +122,9 @@ class Drain {
       return exit_code;
     }
     for (const Wanted& wanted : wanted_) {
-      if (wanted.durable >= wanted.size_bytes) continue;
+      if (wanted.done) continue;
       PrintError(world_, absl::StrCat("left: ", wanted.key.second, ": ", wanted.durable, " of ",
-                                      wanted.size_bytes, " bytes are durable"));
+                                      wanted.size_bytes(), " bytes are durable"));
     }
     PrintError(world_, absl::StrCat(Counted(left_files, "file"), " of ", wanted_.size(),
                                     " not durable; is an agent running on this node?"));

@@ -1,17 +1,80 @@
 #include "agent/commands/listing.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "common/utf8.h"
 
 namespace tributary::agent {
 
-LocalFiles ListLocalFiles(const AgentConfig& config, const World& world) {
+namespace {
+
+bool IsSideFile(absl::string_view path) { return !IsEventFileName(BaseName(path)); }
+
+// The version that is durable is the file as it was listed, or a later one.
+bool HasVersion(const TailedFile& file, const ingest::v1::StreamDescription& stream) {
+  if (!stream.has_asset()) return false;
+  const int64_t modified = absl::ToUnixNanos(file.stat.modified);
+  return stream.asset().modified_unix_nanos() > modified ||
+         (stream.asset().modified_unix_nanos() == modified &&
+          stream.asset().size_bytes() == file.stat.size_bytes);
+}
+
+void LeaveOutLarger(uint64_t bytes_max, LocalFiles* local) {
+  for (auto it = local->files.begin(); it != local->files.end();) {
+    const auto& [key, file] = *it;
+    if (!IsSideFile(key.second) || file.stat.size_bytes <= bytes_max) {
+      ++it;
+      continue;
+    }
+    local->left_out.push_back(absl::StrCat("left out: ", key.second, ": ", file.stat.size_bytes,
+                                           " bytes, a side file has at most ", bytes_max));
+    it = local->files.erase(it);
+  }
+}
+
+}  // namespace
+
+void KeepWhatIsTaken(const KeptStreams& kept, LocalFiles* local) {
+  if (!kept.asset_bytes_max.has_value()) return;
+  if (*kept.asset_bytes_max > 0) {
+    LeaveOutLarger(*kept.asset_bytes_max, local);
+    return;
+  }
+  const size_t removed =
+      std::erase_if(local->files, [](const auto& file) { return IsSideFile(file.first.second); });
+  if (removed > 0) {
+    local->left_out.push_back(
+        absl::StrCat("left out: ", removed, " side files, which this collector does not take"));
+  }
+}
+
+uint64_t DurableOf(const TailedFile& file, const ingest::v1::StreamDescription& stream) {
+  if (!IsSideFile(file.relative_path)) return std::min(stream.durable(), file.stat.size_bytes);
+  return HasVersion(file, stream) ? file.stat.size_bytes : 0;
+}
+
+bool IsDurable(const TailedFile& file, const ingest::v1::StreamDescription& stream) {
+  return IsSideFile(file.relative_path) ? HasVersion(file, stream)
+                                        : stream.durable() >= file.stat.size_bytes;
+}
+
+LocalFiles ListLocalFiles(const AgentConfig& config, const World& world, Listed listed) {
+  SideFiles::Options which;
+  if (listed == Listed::kAllFiles) {
+    which = SideFilesOf(config.values);
+  } else {
+    which.projector = false;
+    which.plugins = false;
+  }
+  SideFiles side_files(which);
   Tailer::Options options;
+  options.side_files = &side_files;
   for (const Logdir& logdir : config.logdirs) options.roots.push_back(logdir.path);
   Tailer tailer(options, {.files = world.files, .clock = world.clock, .notifier = nullptr});
   LocalFiles local;
-  for (const TailedFileId id : tailer.Poll()) {
+  for (const TailedFileId id : side_files.Poll(&tailer)) {
     const TailedFile& file = tailer.file(id);
     const Logdir& logdir = config.logdirs[static_cast<size_t>(file.root)];
     if (!file.error.ok()) {
@@ -20,6 +83,7 @@ LocalFiles ListLocalFiles(const AgentConfig& config, const World& world) {
     }
     if (file.present) local.files.emplace(StreamKey(logdir.name, file.relative_path), file);
   }
+  LeaveOutLarger(which.bytes_max, &local);
   for (size_t root = 0; root < config.logdirs.size(); ++root) {
     if (!tailer.listing_complete(static_cast<int>(root)) &&
         world.files->Stat(config.logdirs[root].path).ok()) {
@@ -49,6 +113,7 @@ absl::StatusOr<KeptStreams> AskCollector(const AgentConfig& config, const NodeFa
                        ", not ", config.store, " as --store says"));
     }
     kept.node = page->node();
+    kept.asset_bytes_max = page->asset_bytes_max();
     for (ingest::v1::StreamDescription& stream : *page->mutable_streams()) {
       StreamKey key(stream.logdir_name(), stream.path());
       kept.streams.insert_or_assign(std::move(key), std::move(stream));

@@ -4,6 +4,7 @@
 #define TRIBUTARY_AGENT_COMMANDS_LISTING_H_
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,21 +18,37 @@ namespace tributary::agent {
 // (logdir name, path below it): the part of a stream's identity that files have.
 using StreamKey = std::pair<std::string, std::string>;
 
+enum class Listed { kEventFiles, kAllFiles };
+
 struct LocalFiles {
   // As the agent would find them, by key.
   std::map<StreamKey, TailedFile> files;
   // What could not be looked at, one line each.
   std::vector<std::string> problems;
+  // Side files that are not delivered, one line each.
+  std::vector<std::string> left_out;
 };
 
 // Looks once. Logdirs that do not exist have no files.
-LocalFiles ListLocalFiles(const AgentConfig& config, const World& world);
+LocalFiles ListLocalFiles(const AgentConfig& config, const World& world,
+                          Listed listed = Listed::kEventFiles);
 
 struct KeptStreams {
   // The node's name at the collector; empty if it knows no such node.
   std::string node;
   std::map<StreamKey, ingest::v1::StreamDescription> streams;
+  // The largest side file that it takes, 0 for none; nullopt if it does not know the node.
+  std::optional<uint64_t> asset_bytes_max;
 };
+
+// Leaves out the side files that the collector does not take.
+void KeepWhatIsTaken(const KeptStreams& kept, LocalFiles* local);
+
+// How much of the file, as it was listed, is durable. A side file is so as a whole or not at all;
+// one that was sent later than it was listed counts too.
+uint64_t DurableOf(const TailedFile& file, const ingest::v1::StreamDescription& stream);
+// Whether all of it is.
+bool IsDurable(const TailedFile& file, const ingest::v1::StreamDescription& stream);
 
 // All pages. Unavailable if the collector was not reached within `timeout`, naming address and
 // reason; FailedPrecondition if it is not the store that --store names.

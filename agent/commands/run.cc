@@ -123,6 +123,7 @@ void RunCommand::StartThread(const NodeFacts& node) {
   options.once = once_;
   options.open_files_max = static_cast<int>(config_.values.open_files_max);
   options.chunk_bytes_max = config_.values.chunk_bytes_max;
+  options.side_files = SideFilesOf(config_.values);
   options.taken_wait = TakenWait();
   options.hello.set_protocol_version(1);
   options.hello.set_agent_version(world_.version);

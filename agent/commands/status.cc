@@ -15,6 +15,7 @@ namespace {
 struct Row {
   StreamKey key;
   std::optional<uint64_t> size_bytes;
+  std::string kind;  // "event", "asset"
   std::string run;
   uint64_t received = 0;
   uint64_t durable = 0;
@@ -29,14 +30,21 @@ std::vector<Row> Join(const LocalFiles& local, const KeptStreams& kept) {
   for (const StreamKey& key : keys) {
     Row row;
     row.key = key;
-    if (const auto file = local.files.find(key); file != local.files.end()) {
-      row.size_bytes = file->second.stat.size_bytes;
-    }
+    const auto file = local.files.find(key);
+    if (file != local.files.end()) row.size_bytes = file->second.stat.size_bytes;
+    row.kind = IsEventFileName(BaseName(key.second)) ? "event" : "asset";
     if (const auto stream = kept.streams.find(key); stream != kept.streams.end()) {
       row.run = stream->second.run();
+      const bool is_asset = stream->second.kind() == ingest::v1::STREAM_KIND_ASSET;
+      row.kind = is_asset ? "asset" : "event";
       row.received = stream->second.received();
       row.durable = stream->second.durable();
       row.state = StateName(stream->second.state());
+      if (is_asset && file != local.files.end()) {
+        // Of the file that is here.
+        row.durable = DurableOf(file->second, stream->second);
+        row.received = row.durable;
+      }
     }
     rows.push_back(std::move(row));
   }
@@ -51,12 +59,12 @@ std::string Json(const std::vector<Row>& rows, const std::string& node) {
   std::string json = absl::StrCat("{\"node\":", JsonString(node), ",\"streams\":[");
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
-    absl::StrAppend(
-        &json, i == 0 ? "" : ",", "{\"run\":", JsonString(row.run),
-        ",\"file\":", JsonString(row.key.second), ",\"logdir\":", JsonString(row.key.first),
-        ",\"size\":", row.size_bytes.has_value() ? absl::StrCat(*row.size_bytes) : "null",
-        ",\"received\":", row.received, ",\"durable\":", row.durable,
-        ",\"state\":", JsonString(row.state.empty() ? "not_opened" : row.state), "}");
+    absl::StrAppend(&json, i == 0 ? "" : ",", "{\"run\":", JsonString(row.run),
+                    ",\"file\":", JsonString(row.key.second), ",\"kind\":", JsonString(row.kind),
+                    ",\"logdir\":", JsonString(row.key.first), ",\"size\":",
+                    row.size_bytes.has_value() ? absl::StrCat(*row.size_bytes) : "null",
+                    ",\"received\":", row.received, ",\"durable\":", row.durable,
+                    ",\"state\":", JsonString(row.state.empty() ? "not_opened" : row.state), "}");
   }
   return absl::StrCat(json, "]}\n");
 }
@@ -102,8 +110,10 @@ int StatusCommand(const AgentConfig& config, const World& world) {
     PrintError(world, kept.status().message());
     return kExitFailed;
   }
-  const LocalFiles local = ListLocalFiles(config, world);
+  LocalFiles local = ListLocalFiles(config, world, Listed::kAllFiles);
+  KeepWhatIsTaken(*kept, &local);
   for (const std::string& problem : local.problems) PrintError(world, problem);
+  for (const std::string& line : local.left_out) PrintError(world, line);
   const std::vector<Row> rows = Join(local, *kept);
   *world.out << (config.values.json ? Json(rows, kept->node) : Text(rows, kept->node));
   return kExitGood;

@@ -40,7 +40,10 @@ class Ingest::Events : public ShardEvents, public CommitEvents {
 };
 
 Ingest::Ingest(const Options& options, const Dependencies& dependencies)
-    : options_(options), deps_(dependencies), events_(std::make_unique<Events>(this)) {
+    : options_(options),
+      deps_(dependencies),
+      events_(std::make_unique<Events>(this)),
+      streams_(dependencies.projector) {
   std::vector<Delivery::ShardSeat> seats;
   for (size_t i = 0; i < deps_.shards.size(); ++i) {
     Shard::Options shard = options_.shard;
@@ -203,6 +206,7 @@ absl::StatusOr<ingest::v1::DescribeNodeResponse> Ingest::DescribeNode(
   ingest::v1::DescribeNodeResponse response;
   response.set_node(node);
   response.set_store_id(deps_.store->store_id());
+  if (asset_desk_ != nullptr) response.set_asset_bytes_max(options_.limits.asset_bytes_max);
   StreamIdentity last;
   streams_.ForEachAfter(node, after.has_value() ? &*after : nullptr, [&](const StreamEntry& entry) {
     const StreamIdentity& identity = entry.identity();

@@ -25,8 +25,9 @@ class ChangeNotifier {
 
   // Paths (directory/name) that were made, written, renamed, removed or got other rights since the
   // last call, each once; the path of a watched directory itself if that was moved or removed.
-  // Writes to files that are no event files may be left out. `overflowed` is set if changes were
-  // lost, else left alone. Never blocks. There may be more at once: ask the descriptor.
+  // Writes to files that are no event files may be left out, but not that they are closed.
+  // `overflowed` is set if changes were lost, else left alone. Never blocks. There may be more at
+  // once: ask the descriptor.
   virtual std::vector<std::string> Changes(bool* overflowed) = 0;
   // A descriptor that polls readable when Changes would return something, or -1.
   virtual int descriptor() const = 0;

@@ -137,7 +137,7 @@ void Discovery::TakeEntry(DirectoryId id, const DirectoryEntry& entry, News* new
   const bool link = directories_[id].link;
   switch (entry.type) {
     case DirectoryEntry::Type::kRegular:
-      if (IsEventFileName(entry.name)) TakeFile(id, entry.name, link, news);
+      if (Wants(id, entry.name)) TakeFile(id, entry.name, link, news);
       break;
     case DirectoryEntry::Type::kDirectory:
       TakeDirectory(id, entry.name, link);
@@ -151,6 +151,13 @@ void Discovery::TakeEntry(DirectoryId id, const DirectoryEntry& entry, News* new
   }
 }
 
+bool Discovery::Wants(DirectoryId directory, absl::string_view name) const {
+  if (IsEventFileName(name)) return true;
+  if (options_.side_files == nullptr) return false;
+  const Directory& place = directories_[directory];
+  return options_.side_files->Wants(place.root, JoinPath(place.relative_path, name));
+}
+
 // A name of which it is not known what it is, or whether a link leads to it.
 void Discovery::TakeUnknown(DirectoryId id, const std::string& name, News* news) {
   const absl::StatusOr<FileStat> stat = file_system_->Stat(JoinPath(directories_[id].path, name));
@@ -158,7 +165,7 @@ void Discovery::TakeUnknown(DirectoryId id, const std::string& name, News* news)
   if (!stat.ok()) return;
   if (stat->is_directory) {
     TakeDirectory(id, name, /*link=*/true);
-  } else if (stat->is_regular && IsEventFileName(name)) {
+  } else if (stat->is_regular && Wants(id, name)) {
     TakeFile(id, name, /*link=*/true, news);
   }
 }

@@ -1,8 +1,9 @@
-// Which event files exist below a set of directories.
+// Which event files, and which files beside them, exist below a set of directories.
 //
 // An event file is a regular file whose base name contains "tfevents", except names that end in
-// ".sagemaker-uploaded". Symbolic links are followed unless they lead into a loop (a directory that
-// is its own ancestor, also by a bind mount) or out of the root.
+// ".sagemaker-uploaded". What else is followed is the owner's choice. Symbolic links are followed
+// unless they lead into a loop (a directory that is its own ancestor, also by a bind mount) or out
+// of the root.
 #ifndef TRIBUTARY_COMMON_EVENTFILE_DISCOVERY_H_
 #define TRIBUTARY_COMMON_EVENTFILE_DISCOVERY_H_
 
@@ -25,6 +26,15 @@ namespace tributary {
 
 bool IsEventFileName(absl::string_view base_name);
 
+// Chooses what is followed besides event files.
+class SideFileFilter {
+ public:
+  virtual ~SideFileFilter() = default;
+  // `relative_path` is below the root of this index. Asked for each name that is found; an answer
+  // that turns from no to yes counts for what is found from then on.
+  virtual bool Wants(int root, absl::string_view relative_path) const = 0;
+};
+
 // Numbers the files of one Discovery from 0, in the order in which they were found. Never reused: a
 // file that vanishes and comes back has the number of its path.
 using TailedFileId = uint32_t;
@@ -41,6 +51,8 @@ class Discovery {
  public:
   struct Options {
     std::vector<std::string> roots;
+    // Outlives this; null for event files alone.
+    const SideFileFilter* side_files = nullptr;
     // Deeper directories, and directories and files beyond these numbers, are left out, and said in
     // status(). Links that fan out make a few directories look like very many.
     int depth_max = 64;
@@ -129,6 +141,7 @@ class Discovery {
     bool clean = false;
   };
   absl::Status ListEntries(DirectoryId id, News* news);
+  bool Wants(DirectoryId directory, absl::string_view name) const;
   absl::StatusOr<bool> IsFollowed(DirectoryId id, const FileStat& stat);
   void WatchDirectory(DirectoryId id);
   void TakeEntry(DirectoryId id, const DirectoryEntry& entry, News* news);

@@ -19,8 +19,9 @@ namespace {
 
 constexpr uint32_t kMask = IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO |
                            IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
-// What can matter only for a file that is followed.
-constexpr uint32_t kContentMask = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB;
+// Told of event files only: other files may be written to all the time. That one was closed is told
+// of all.
+constexpr uint32_t kContentMask = IN_MODIFY | IN_ATTRIB;
 
 constexpr size_t kReadBytes = 64u << 10;
 // A writer that never rests must not keep one call of Changes busy for ever.

@@ -38,7 +38,7 @@ struct Tailer::Impl {
   Impl(const Options& opts, const Dependencies& deps)
       : options(opts),
         dependencies(deps),
-        discovery({.roots = opts.roots}, deps.files, deps.notifier),
+        discovery({.roots = opts.roots, .side_files = opts.side_files}, deps.files, deps.notifier),
         complete(opts.roots.size(), false) {}
 
   std::vector<TailedFileId> Poll();
@@ -66,6 +66,7 @@ struct Tailer::Impl {
   // Ordered where they are walked: a simulation looks at files in the same order each time.
   absl::btree_map<TailedFileId, Retry> retries;
   absl::flat_hash_set<TailedFileId> changed;
+  std::vector<std::string> look_at;  // paths
   // Of unwatched directories, changed within kRecent.
   absl::btree_set<TailedFileId> recent_unwatched;
   absl::btree_set<DirectoryId> unwatched;
@@ -98,6 +99,7 @@ std::vector<TailedFileId> Tailer::Impl::Poll() {
 }
 
 void Tailer::Impl::TakeNotices(Discovery::News* news) {
+  for (const std::string& path : std::exchange(look_at, {})) discovery.Changed(path, news);
   if (dependencies.notifier == nullptr) return;
   bool overflowed = false;
   for (const std::string& path : dependencies.notifier->Changes(&overflowed)) {
@@ -275,6 +277,11 @@ Tailer::~Tailer() = default;
 
 std::vector<TailedFileId> Tailer::Poll() { return impl_->Poll(); }
 
+void Tailer::LookAt(int root, absl::string_view relative_path) {
+  impl_->look_at.push_back(
+      JoinPath(impl_->options.roots[static_cast<size_t>(root)], relative_path));
+}
+
 void Tailer::SweepNow() { impl_->next_sweep_all = -absl::InfiniteDuration(); }
 
 bool Tailer::sweep_pending() const {
@@ -282,7 +289,8 @@ bool Tailer::sweep_pending() const {
 }
 
 absl::Duration Tailer::next_poll() const {
-  if (impl_->discovery.has_work()) return impl_->dependencies.clock->Monotonic();
+  if (impl_->discovery.has_work() || !impl_->look_at.empty())
+    return impl_->dependencies.clock->Monotonic();
   absl::Duration next = impl_->next_sweep_all;
   if (!impl_->unwatched.empty() || !impl_->recent_unwatched.empty()) {
     next = std::min(next, impl_->next_sweep_recent);
@@ -313,6 +321,14 @@ absl::StatusOr<ReadableFile*> Tailer::Open(TailedFileId id) {
   absl::StatusOr<ReadableFile*> opened = impl_->Open(id);
   if (!opened.ok()) impl_->Failed(id, opened.status());
   return opened;
+}
+
+absl::StatusOr<FileStat> Tailer::StatOpen(TailedFileId id) {
+  const absl::StatusOr<ReadableFile*> opened = Open(id);
+  if (!opened.ok()) return opened.status();
+  absl::StatusOr<FileStat> stat = (*opened)->Stat();
+  if (!stat.ok()) impl_->Failed(id, stat.status());
+  return stat;
 }
 
 std::string Tailer::status() const { return impl_->discovery.status(); }

@@ -2,8 +2,8 @@
 // demand.
 //
 // An event file is a regular file whose base name contains "tfevents", except names that end in
-// ".sagemaker-uploaded". Symbolic links are followed unless they lead into a loop (a directory that
-// is its own ancestor) or out of the logdir.
+// ".sagemaker-uploaded"; a filter may choose more files. Symbolic links are followed unless they
+// lead into a loop (a directory that is its own ancestor) or out of the logdir.
 //
 // Changes are learned from inotify where it works, and always by sweeps: files changed within the
 // last hour each second on file systems that send no events, backing off for older ones; a full
@@ -50,6 +50,8 @@ class Tailer {
  public:
   struct Options {
     std::vector<std::string> roots;
+    // Outlives the tailer; null for event files alone.
+    const SideFileFilter* side_files = nullptr;
     int open_files_max = 256;
     absl::Duration sweep_recent = absl::Seconds(1);
     absl::Duration sweep_all = absl::Seconds(60);
@@ -73,6 +75,9 @@ class Tailer {
   // silent.
   absl::Duration next_poll() const;
 
+  // The next Poll looks at this file, or whether it is there, whatever is known of it.
+  void LookAt(int root, absl::string_view relative_path);
+
   // Makes the coming Polls look at everything, as after notices were lost: what is on disk now is
   // known when sweep_pending() turns false.
   void SweepNow();
@@ -90,6 +95,8 @@ class Tailer {
   absl::StatusOr<size_t> Read(TailedFileId id, uint64_t offset, absl::Span<char> out);
   // The open file itself, for a fingerprint. Valid until the next call.
   absl::StatusOr<ReadableFile*> Open(TailedFileId id);
+  // Of the open file, which may not be what the path leads to by now. Errors as of Read.
+  absl::StatusOr<FileStat> StatOpen(TailedFileId id);
 
   // One line for people where following is degraded ("inotify: no more watches (limit 10),
   // sweeping"), empty if not.

@@ -19,6 +19,7 @@ FakeCollector::FakeCollector(TaskQueue* queue) : queue_(queue) {
   limits.set_open_batch_max(1000);
   limits.set_streams_max(1'000'000);
   limits.set_path_bytes_max(4096);
+  limits.set_asset_bytes_max(256u << 20);
   limits.set_heartbeat_nanos(absl::ToInt64Nanoseconds(absl::Seconds(5)));
   limits.set_dead_after_nanos(absl::ToInt64Nanoseconds(absl::Seconds(20)));
 }
@@ -75,7 +76,9 @@ void FakeCollector::AgentDied() {
 void FakeCollector::Restart() {
   Break();
   start_nonce = absl::StrCat(start_nonce, "+");
-  for (auto& [key, kept] : mirrors_) kept.bytes.resize(kept.durable);
+  for (auto& [key, kept] : mirrors_) {
+    if (!kept.is_asset) kept.bytes.resize(kept.durable);
+  }
 }
 
 void FakeCollector::Send(AgentMessage message) {
@@ -104,6 +107,9 @@ void FakeCollector::Send(AgentMessage message) {
       break;
     case AgentMessage::kFill:
       OnFill(message.fill());
+      break;
+    case AgentMessage::kAssetPart:
+      OnAssetPart(message.asset_part());
       break;
     case AgentMessage::kNewGeneration:
       OnNewGeneration(message.new_generation());
@@ -172,7 +178,23 @@ void FakeCollector::OnOpens(const ingest::v1::OpenBatch& batch) {
   CollectorMessage answer;
   for (const ingest::v1::Open& open : batch.opens()) {
     const Key key(open.logdir_name(), open.path());
+    const bool is_asset = open.kind() == ingest::v1::STREAM_KIND_ASSET;
+    if (is_asset && !takes_assets) {
+      ingest::v1::Offer* refused = answer.mutable_offer_batch()->add_offers();
+      refused->set_stream(open.stream());
+      refused->set_refused(ingest::v1::REFUSAL_REASON_UNSUPPORTED);
+      continue;
+    }
     open_[open.stream()] = key;
+    if (is_asset) {
+      Mirror& kept = mirrors_[key];
+      kept.is_asset = true;
+      kept.coming_bytes.clear();
+      ingest::v1::Offer* offer = answer.mutable_offer_batch()->add_offers();
+      offer->set_stream(open.stream());
+      if (kept.version.has_value()) *offer->mutable_asset() = *kept.version;
+      continue;
+    }
     std::optional<uint64_t> ask_offset;
     if (open.has_ask_offset()) ask_offset = open.ask_offset();
     *answer.mutable_offer_batch()->add_offers() =
@@ -259,7 +281,9 @@ void FakeCollector::Acknowledge(uint32_t stream, const Mirror& kept) {
 void FakeCollector::AcknowledgeAll() {
   acknowledge_received = true;
   acknowledge_durable = true;
-  for (const auto& [stream, key] : open_) Acknowledge(stream, mirrors_[key]);
+  for (const auto& [stream, key] : open_) {
+    if (!mirrors_[key].is_asset) Acknowledge(stream, mirrors_[key]);
+  }
 }
 
 void FakeCollector::OnFill(const ingest::v1::Fill& fill) {
@@ -284,6 +308,57 @@ void FakeCollector::OnFill(const ingest::v1::Fill& fill) {
   ack->set_durable(acknowledge_durable);
   SendToAgent(std::move(message));
   if (give_credit_back) GiveCredit(fill.data().size());
+}
+
+void FakeCollector::OnAssetPart(const ingest::v1::AssetPart& part) {
+  const uint64_t bytes = part.data().size();
+  EXPECT_LE(bytes, limits.chunk_bytes_max());
+  EXPECT_LE(part.version().size_bytes(), limits.asset_bytes_max());
+  EXPECT_TRUE(bytes > 0 || part.version().size_bytes() == 0) << "an empty part";
+  Spend(bytes);
+  payload_bytes_ += bytes;
+  if (on_part) on_part(part);
+  Mirror* kept = Find(part.stream());
+  if (kept == nullptr) {
+    Refuse(part.stream(), ingest::v1::REFUSAL_REASON_NOT_OPEN);
+  } else if (refuse_parts_times > 0) {
+    --refuse_parts_times;
+    if (refuse_parts == ingest::v1::REFUSAL_REASON_NOT_OPEN) open_.erase(part.stream());
+    kept->dropping = true;
+    Refuse(part.stream(), refuse_parts);
+  } else {
+    TakePart(part, kept);
+  }
+  if (give_credit_back) GiveCredit(bytes);
+}
+
+void FakeCollector::TakePart(const ingest::v1::AssetPart& part, Mirror* kept) {
+  ASSERT_TRUE(kept->is_asset);
+  if (kept->dropping && part.offset() > 0) return;
+  if (part.offset() == 0) {
+    kept->dropping = false;
+    kept->coming_bytes.clear();
+    kept->coming = part.version();
+  }
+  ASSERT_EQ(part.offset(), kept->coming_bytes.size()) << "a part that does not follow";
+  ASSERT_EQ(part.version().size_bytes(), kept->coming.size_bytes());
+  ASSERT_EQ(part.version().modified_unix_nanos(), kept->coming.modified_unix_nanos());
+  kept->coming_bytes += part.data();
+  ASSERT_EQ(part.last(), kept->coming_bytes.size() == part.version().size_bytes());
+  CollectorMessage message;
+  ingest::v1::AssetAck* ack = message.mutable_asset_ack();
+  ack->set_stream(part.stream());
+  *ack->mutable_version() = part.version();
+  ack->set_received_bytes(kept->coming_bytes.size());
+  if (acknowledge_parts) SendToAgent(message);
+  if (!part.last()) return;
+  ASSERT_EQ(part.version().crc32c(), Crc32c(kept->coming_bytes));
+  if (!acknowledge_assets) return;
+  kept->bytes = kept->coming_bytes;
+  kept->version = part.version();
+  ++kept->versions;
+  ack->set_durable(true);
+  SendToAgent(message);
 }
 
 void FakeCollector::OnNewGeneration(const ingest::v1::NewGeneration& message) {

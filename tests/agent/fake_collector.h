@@ -30,6 +30,13 @@ class FakeCollector : public Transport {
     std::vector<std::string> superseded;
     ingest::v1::SourceState state = ingest::v1::SOURCE_STATE_LIVE;
     std::vector<std::pair<uint64_t, uint64_t>> unfilled;  // offset, length
+    // Of a side file: the version that `bytes` are, and the one that is coming.
+    bool is_asset = false;
+    std::optional<ingest::v1::AssetVersion> version;
+    ingest::v1::AssetVersion coming;
+    std::string coming_bytes;
+    int versions = 0;
+    bool dropping = false;  // parts, until one at offset 0
   };
 
   explicit FakeCollector(TaskQueue* queue);
@@ -41,6 +48,15 @@ class FakeCollector : public Transport {
   bool acknowledge_received = true;
   bool acknowledge_durable = true;
   bool answer_opens = true;
+  // False: an older collector, which refuses to open side files.
+  bool takes_assets = true;
+  bool acknowledge_parts = true;
+  bool acknowledge_assets = true;
+  // Called with each part before it is looked at.
+  std::function<void(const ingest::v1::AssetPart&)> on_part;
+  // The next parts are refused for this reason, so many times.
+  ingest::v1::RefusalReason refuse_parts = ingest::v1::REFUSAL_REASON_UNSPECIFIED;
+  int refuse_parts_times = 0;
   // Says nothing any more, as a peer behind a cut cable.
   bool mute = false;
   // While false a connection cannot be made.
@@ -104,6 +120,8 @@ class FakeCollector : public Transport {
   void OnChunk(const ingest::v1::Chunk& chunk);
   void OnSlice(const ingest::v1::Slice& slice);
   void OnFill(const ingest::v1::Fill& fill);
+  void OnAssetPart(const ingest::v1::AssetPart& part);
+  void TakePart(const ingest::v1::AssetPart& part, Mirror* kept);
   void OnNewGeneration(const ingest::v1::NewGeneration& message);
   void Refuse(uint32_t stream, ingest::v1::RefusalReason reason);
   void Acknowledge(uint32_t stream, const Mirror& mirror);

@@ -202,9 +202,22 @@ HTTP = {
 }
 
 
+# A directory, then the text of a configuration in it.
+PROJECTOR_PATHS = {
+    "paths": b'run/x\nembeddings { tensor_name: "a" tensor_path: "0/a.tsv" metadata_path: "../../../m" '
+             b'sprite { image_path: "/etc/passwd" } bookmarks_path: "./b//c" }\n',
+    "root": b'\nembeddings { tensor_path: "..\\000/x" }\nembeddings { tensor_path: ".." }\n',
+    "tensorboardx": b'run\nembeddings {\n  tensor_name: "default:00000"\n  tensor_path: "00000/default/tensors.tsv"\n'
+                    b'  metadata_path: "00000/default/metadata.tsv"\n  sprite {\n    image_path: "00000/default/sprite.png"\n'
+                    b'    single_image_dim: 8\n    single_image_dim: 8\n  }\n}\n',
+}
+
+
 def main():
     for name, data in HTTP.items():
         write("gateway", "seed_" + name, data)
+    for name, data in PROJECTOR_PATHS.items():
+        write("projector_paths", "seed_" + name, data)
     for name, data in TUNNELS.items():
         write("tunnel", "seed_" + name, data)
     for name, parts in REQUESTS.items():

@@ -72,6 +72,37 @@ TEST_F(DrainTest, ASignalEndsIt) {
   EXPECT_THAT(TakeErr(), HasSubstr("left: a/tfevents: 0 of 10"));
 }
 
+TEST_F(DrainTest, ASideFileIsDurableInItsPresentVersionOrALaterOne) {
+  Write("a/plugins/x", 10);
+  const int64_t modified = absl::ToUnixNanos(files_.Stat("/logs/a/plugins/x")->modified);
+  Keep("a/plugins/x", "host1/a/plugins", 10);
+  ingest::v1::StreamDescription* stream = kept_.mutable_streams(0);
+  stream->set_kind(ingest::v1::STREAM_KIND_ASSET);
+  kept_.set_asset_bytes_max(1000);
+  EXPECT_EQ(Drain({"--drain-timeout", "1s"}), kExitFailed);  // none yet
+  stream->mutable_asset()->set_size_bytes(10);
+  stream->mutable_asset()->set_modified_unix_nanos(modified - 1);
+  EXPECT_EQ(Drain({"--drain-timeout", "1s"}), kExitFailed);
+  TakeErr();
+  stream->mutable_asset()->set_modified_unix_nanos(modified);
+  EXPECT_EQ(Drain(), kExitGood);
+  EXPECT_EQ(TakeOut(), "durable: 1 file, 10 B\n");
+  stream->mutable_asset()->set_size_bytes(7);
+  stream->mutable_asset()->set_modified_unix_nanos(modified + 1);
+  EXPECT_EQ(Drain(), kExitGood);
+  EXPECT_EQ(Drain({"--plugin-files", "false"}), kExitGood);
+}
+
+TEST_F(DrainTest, SideFilesThatTheCollectorDoesNotTakeAreNotWaitedFor) {
+  Write("a/plugins/x", 10);
+  kept_.set_asset_bytes_max(9);
+  EXPECT_EQ(Drain(), kExitGood);
+  EXPECT_THAT(TakeErr(), HasSubstr("left out: a/plugins/x: 10 bytes, a side file has at most 9"));
+  kept_.set_asset_bytes_max(0);
+  EXPECT_EQ(Drain(), kExitGood);
+  EXPECT_THAT(TakeErr(), HasSubstr("1 side files, which this collector does not take"));
+}
+
 TEST_F(DrainTest, Json) {
   Write("a\"b/tfevents", 10);
   EXPECT_EQ(Drain({"--json", "--drain-timeout", "0"}), kExitFailed);

@@ -72,10 +72,10 @@ TEST_F(StatusTest, Json) {
   EXPECT_EQ(TakeOut(),
             "{\"node\":\"host1\",\"streams\":["
             "{\"run\":\"host1/gone\",\"file\":\"gone/"
-            "tfevents\",\"logdir\":\"\",\"size\":null,\"received\":70,"
+            "tfevents\",\"kind\":\"event\",\"logdir\":\"\",\"size\":null,\"received\":70,"
             "\"durable\":70,\"state\":\"live\"},"
             "{\"run\":\"\",\"file\":\"new/"
-            "tfevents\",\"logdir\":\"\",\"size\":5,\"received\":0,\"durable\":0,"
+            "tfevents\",\"kind\":\"event\",\"logdir\":\"\",\"size\":5,\"received\":0,\"durable\":0,"
             "\"state\":\"not_opened\"}]}\n");
 }
 
