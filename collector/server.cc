@@ -137,6 +137,7 @@ struct Server::Parts {
   ClusterBoard board;
   NodePresence nodes;
   ServiceBoard service_board;
+  ProjectorBoard projector_board;
   IngestMetrics ingest_metrics;
   std::unique_ptr<Index> index;
   std::unique_ptr<SqliteRegistry> registry;
@@ -212,6 +213,7 @@ void Server::Parts::MakeIngest() {
   dependencies.clock = deps.clock;
   dependencies.board = &board;
   dependencies.nodes = &nodes;
+  dependencies.projector = &projector_board;
   dependencies.metrics = &ingest_metrics;
   dependencies.log = deps.log;
   dependencies.session = session_queue.get();
@@ -368,13 +370,11 @@ void Server::Parts::StartHttp() {
   for (const LocalLogdir& logdir : config.logdirs) {
     options.log_roots.push_back({logdir.name, logdir.path});
   }
-  if (!config.data_dir.empty()) {
-    options.log_roots.push_back({"", JoinPath(config.data_dir, "logdir")});
-  }
   serve::HttpApi::Dependencies dependencies;
   dependencies.index = index.get();
   dependencies.cluster = &board;
   dependencies.services = &service_board;
+  dependencies.projector = &projector_board;
   dependencies.clock = deps.clock;
   dependencies.files = deps.files;
   dependencies.log = deps.log;

@@ -53,6 +53,7 @@ class Ingest {
     ClusterBoard* board;
     // Who is here under which name, agents or not.
     NodePresence* nodes;
+    ProjectorBoard* projector = nullptr;  // may be null
     IngestMetrics* metrics;
     Logger* log;
     TaskQueue* session;

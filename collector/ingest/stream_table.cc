@@ -2,7 +2,28 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "common/file.h"
+
 namespace tributary {
+
+namespace {
+
+// A second one of the same name in the same directory is stored under another name, and not shown.
+void NoteProjector(const Asset& asset, ProjectorBoard* board) {
+  if (BaseName(asset.mirror_path()) != "projector_config.pbtxt") return;
+  const absl::string_view folder = "plugins/org_tensorflow_tensorboard_projector";
+  absl::string_view run = asset.run().value();
+  if (run == folder) {
+    run = ".";
+  } else {
+    (void)absl::ConsumeSuffix(&run, absl::StrCat("/", folder));
+  }
+  board->Add({{std::string(run), std::string(DirName(asset.mirror_path()))}});
+}
+
+}  // namespace
 
 StreamEntry* StreamTable::Add(const std::shared_ptr<MirrorStream>& stream) {
   std::unique_ptr<StreamEntry>& slot = by_identity_[stream->identity()];
@@ -28,6 +49,7 @@ StreamEntry* StreamTable::Add(const std::shared_ptr<Asset>& asset) {
     slot->asset = asset;
     by_id_[asset->id()] = slot.get();
     TakeVersion(slot.get());
+    if (projector_ != nullptr) NoteProjector(*asset, projector_);
   }
   return slot->is_asset() ? slot.get() : nullptr;
 }

@@ -17,6 +17,7 @@
 #include "collector/index/index.h"
 #include "collector/ingest/credit_pool.h"
 #include "collector/ingest/shard.h"
+#include "collector/registry/projector_board.h"
 #include "collector/store/asset_store.h"
 #include "collector/store/store.h"
 #include "tributary/ingest/v1/ingest.pb.h"
@@ -58,6 +59,9 @@ struct StreamEntry {
 
 class StreamTable {
  public:
+  // Is told of configurations of the Projector that are added. May be null.
+  explicit StreamTable(ProjectorBoard* projector = nullptr) : projector_(projector) {}
+
   // Adds the stream, or finds its entry. Entries stay where they are for ever.
   // Null if the path is known as one of the other kind.
   StreamEntry* Add(const std::shared_ptr<MirrorStream>& stream);
@@ -88,6 +92,7 @@ class StreamTable {
   void Changed() { ++version_; }
 
  private:
+  ProjectorBoard* const projector_;
   std::map<StreamIdentity, std::unique_ptr<StreamEntry>> by_identity_;
   absl::flat_hash_map<StreamId, StreamEntry*> by_id_;
   uint64_t version_ = 0;

@@ -34,9 +34,9 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
           std::make_unique<MainView>(MainView::Options{options.runs_max, UrlOfAll(path_prefix_)},
                                      dependencies.index, dependencies.clock, dependencies.log)),
       core_({options.window_title, options.data_location, options.tensorboard_version},
-            [this](const IndexReader& index) {
+            [this](const Location& at) {
               const bool has_page = assets_ != nullptr && assets_->Has(kProjectorModule);
-              return has_page && projector_.HasData(index);
+              return has_page && projector_.HasData(at);
             }),
       scalars_(options.samples_per_plugin),
       timeseries_(options.samples_per_plugin),
@@ -47,7 +47,7 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
       pr_curves_(options.samples_per_plugin),
       mesh_(options.samples_per_plugin),
       custom_scalars_(options.samples_per_plugin),
-      projector_(dependencies.files, options.log_roots) {
+      projector_(dependencies.files, options.log_roots, dependencies.projector) {
   core_.AddRoutes(&router_);
   scalars_.AddRoutes(&router_);
   timeseries_.AddRoutes(&router_);

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "collector/index/index.h"
 #include "collector/registry/cluster_board.h"
+#include "collector/registry/projector_board.h"
 #include "collector/registry/service_board.h"
 #include "collector/serve/cluster.h"
 #include "collector/serve/health.h"
@@ -52,7 +53,7 @@ class HttpApi {
     std::string window_title;
     // What is served, as the user named it: shown where no dashboard has data.
     std::string data_location;
-    // Where the directories of runs are, for files beside the event files.
+    // Where the directories of local runs are, for files beside the event files.
     std::vector<LogRoot> log_roots;
     // The TensorBoard that the page is from.
     std::string tensorboard_version = "2.21.0";
@@ -66,6 +67,7 @@ class HttpApi {
     const Index* index = nullptr;
     const ClusterBoard* cluster = nullptr;
     const ServiceBoard* services = nullptr;
+    const ProjectorBoard* projector = nullptr;  // may be null
     Clock* clock = nullptr;
     FileSystem* files = nullptr;
     Logger* log = nullptr;

@@ -150,7 +150,7 @@ http::Response CorePlugin::PluginsListing(const Location& location) const {
         dashboard.plugins.begin(), dashboard.plugins.end(), [&present](absl::string_view plugin) {
           return !plugin.empty() && std::binary_search(present.begin(), present.end(), plugin);
         });
-    if (is_projector) enabled = projector_has_data_(*location.index);
+    if (is_projector) enabled = projector_has_data_(location);
     writer.Key(dashboard.id);
     writer.BeginObject();
     writer.Key("disable_reload");

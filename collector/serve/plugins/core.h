@@ -21,8 +21,7 @@ class CorePlugin {
     std::string version;        // the TensorBoard whose page and routes these are
   };
   // `projector_has_data` is asked for each listing.
-  CorePlugin(const Options& options,
-             std::function<bool(const IndexReader& index)> projector_has_data)
+  CorePlugin(const Options& options, std::function<bool(const Location& at)> projector_has_data)
       : options_(options), projector_has_data_(std::move(projector_has_data)) {}
 
   void AddRoutes(Router* router) const;
@@ -34,7 +33,7 @@ class CorePlugin {
   http::Response PluginEntry(const http::Request& request) const;
 
   const Options options_;
-  const std::function<bool(const IndexReader& index)> projector_has_data_;
+  const std::function<bool(const Location& at)> projector_has_data_;
 };
 
 }  // namespace tributary::serve

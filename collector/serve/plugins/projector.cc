@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "collector/serve/answers.h"
 #include "collector/serve/json_writer.h"
 #include "collector/serve/plugins/message_json.h"
@@ -71,7 +72,7 @@ void ProjectorPlugin::AddRoutes(Router* router) const {
   const auto add = [this, router](absl::string_view route, auto method) {
     router->Add(absl::StrCat("/data/plugin/projector/", route), false,
                 [this, method](const http::Request& request, const Location& at) {
-                  absl::StatusOr<http::Response> response = (this->*method)(request, *at.index);
+                  absl::StatusOr<http::Response> response = (this->*method)(request, at);
                   return response.ok() ? *std::move(response) : ErrorAnswer(response.status());
                 });
   };
@@ -83,15 +84,24 @@ void ProjectorPlugin::AddRoutes(Router* router) const {
   add("sprite_image", &ProjectorPlugin::SpriteImage);
 }
 
-std::vector<Projection> ProjectorPlugin::Projections(const IndexReader& index,
-                                                     bool first_only) const {
+std::vector<Projection> ProjectorPlugin::Projections(const Location& at, bool first_only) const {
   std::vector<std::string> names;
-  for (const RunInfo& run : index.Runs()) names.push_back(run.name.value());
+  for (const RunInfo& run : at.index->Runs()) names.push_back(run.name.value());
   // The root may hold a configuration for all, and no event.
   if (std::find(names.begin(), names.end(), ".") == names.end()) names.push_back(".");
+  if (board_ != nullptr) {
+    for (const auto& [run, directories] : *board_->Get()) {
+      const std::optional<std::string> name = NameInView(run, at);
+      // A run with events is listed already, or is not to be.
+      if (!name.has_value() || *name == "." || !at.index->SourceNames(RunName(*name)).empty()) {
+        continue;
+      }
+      names.push_back(*name);
+    }
+  }
   std::vector<Projection> found;
   for (const std::string& name : names) {
-    if (std::optional<Projection> projection = Find(name, index)) {
+    if (std::optional<Projection> projection = Find(name, at)) {
       found.push_back(*std::move(projection));
       if (first_only) break;
     }
@@ -99,22 +109,44 @@ std::vector<Projection> ProjectorPlugin::Projections(const IndexReader& index,
   return found;
 }
 
-std::optional<Projection> ProjectorPlugin::Find(const std::string& run,
-                                                const IndexReader& index) const {
+std::optional<std::string> ProjectorPlugin::NameInView(const std::string& run, const Location& at) {
+  if (at.view != Location::View::kBelow) return run;
+  if (run == at.name_space) return ".";
+  absl::string_view rest = run;
+  if (!absl::ConsumePrefix(&rest, absl::StrCat(at.name_space, "/"))) return std::nullopt;
+  return std::string(rest);
+}
+
+std::string ProjectorPlugin::NameBehindView(const std::string& name, const Location& at) {
+  if (at.view != Location::View::kBelow) return name;
+  return name == "." ? at.name_space : absl::StrCat(at.name_space, "/", name);
+}
+
+std::optional<Projection> ProjectorPlugin::Find(const std::string& run, const Location& at) const {
   // Of a run that is not there it finds nothing: a name must not lead out of the roots.
-  for (const RunName& source : index.SourceNames(RunName(run))) {
-    std::optional<Projection> projection = FindProjection(files_, roots_, source.value());
-    if (!projection.has_value()) continue;
-    projection->run = run;
-    return projection;
+  std::vector<std::string> directories;
+  const auto places = board_ == nullptr ? nullptr : board_->Get();
+  const auto add_places = [&](const std::string& name) {
+    if (places == nullptr) return;
+    const auto found = places->find(name);
+    if (found == places->end()) return;
+    directories.insert(directories.end(), found->second.begin(), found->second.end());
+  };
+  const std::vector<RunName> sources = at.index->SourceNames(RunName(run));
+  for (const RunName& source : sources) {
+    for (std::string& directory : LocalDirectories(roots_, source.value())) {
+      directories.push_back(std::move(directory));
+    }
+    add_places(source.value());
   }
-  return std::nullopt;
+  if (sources.empty()) add_places(NameBehindView(run, at));
+  return FindProjection(files_, directories, run);
 }
 
 absl::StatusOr<Projection> ProjectorPlugin::ProjectionOf(const http::Request& request,
-                                                         const IndexReader& index) const {
+                                                         const Location& at) const {
   ASSIGN_OR_RETURN(const std::string name, RequiredParameter(request, "run"));
-  std::optional<Projection> found = Find(name, index);
+  std::optional<Projection> found = Find(name, at);
   if (!found.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat("no embeddings for run \"", name, "\""));
   }
@@ -122,23 +154,23 @@ absl::StatusOr<Projection> ProjectorPlugin::ProjectionOf(const http::Request& re
 }
 
 absl::StatusOr<http::Response> ProjectorPlugin::Runs(const http::Request&,
-                                                     const IndexReader& index) const {
+                                                     const Location& at) const {
   JsonWriter writer;
   writer.BeginArray();
-  for (const Projection& projection : Projections(index, false)) writer.String(projection.run);
+  for (const Projection& projection : Projections(at, false)) writer.String(projection.run);
   writer.EndArray();
   return JsonAnswer(&writer);
 }
 
 absl::StatusOr<http::Response> ProjectorPlugin::Info(const http::Request& request,
-                                                     const IndexReader& index) const {
-  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, index));
+                                                     const Location& at) const {
+  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, at));
   return MessageAnswer(projection.config, Defaults::kOmitted);
 }
 
 absl::StatusOr<http::Response> ProjectorPlugin::Tensor(const http::Request& request,
-                                                       const IndexReader& index) const {
-  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, index));
+                                                       const Location& at) const {
+  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, at));
   ASSIGN_OR_RETURN(const EmbeddingInfo* embedding, EmbeddingOf(projection, request));
   ASSIGN_OR_RETURN(const std::optional<uint64_t> rows, RowsParameter(request));
   RETURN_IF_ERROR(RequireNamed(embedding->tensor_path(), "file of the tensor"));
@@ -152,8 +184,8 @@ absl::StatusOr<http::Response> ProjectorPlugin::Tensor(const http::Request& requ
 }
 
 absl::StatusOr<http::Response> ProjectorPlugin::Metadata(const http::Request& request,
-                                                         const IndexReader& index) const {
-  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, index));
+                                                         const Location& at) const {
+  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, at));
   ASSIGN_OR_RETURN(const EmbeddingInfo* embedding, EmbeddingOf(projection, request));
   ASSIGN_OR_RETURN(const std::optional<uint64_t> rows, RowsParameter(request));
   RETURN_IF_ERROR(RequireNamed(embedding->metadata_path(), "metadata"));
@@ -163,8 +195,8 @@ absl::StatusOr<http::Response> ProjectorPlugin::Metadata(const http::Request& re
 }
 
 absl::StatusOr<http::Response> ProjectorPlugin::Bookmarks(const http::Request& request,
-                                                          const IndexReader& index) const {
-  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, index));
+                                                          const Location& at) const {
+  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, at));
   ASSIGN_OR_RETURN(const EmbeddingInfo* embedding, EmbeddingOf(projection, request));
   RETURN_IF_ERROR(RequireNamed(embedding->bookmarks_path(), "bookmarks"));
   ASSIGN_OR_RETURN(std::string json, ReadAsset(files_, projection, embedding->bookmarks_path()));
@@ -172,8 +204,8 @@ absl::StatusOr<http::Response> ProjectorPlugin::Bookmarks(const http::Request& r
 }
 
 absl::StatusOr<http::Response> ProjectorPlugin::SpriteImage(const http::Request& request,
-                                                            const IndexReader& index) const {
-  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, index));
+                                                            const Location& at) const {
+  ASSIGN_OR_RETURN(const Projection projection, ProjectionOf(request, at));
   ASSIGN_OR_RETURN(const EmbeddingInfo* embedding, EmbeddingOf(projection, request));
   RETURN_IF_ERROR(RequireNamed(embedding->sprite().image_path(), "sprite image"));
   ASSIGN_OR_RETURN(std::string bytes,

@@ -24,21 +24,6 @@ constexpr char kConfigFile[] = "projector_config.pbtxt";
 constexpr char kAssetsFolder[] = "plugins/org_tensorflow_tensorboard_projector";
 constexpr uint64_t kConfigBytesMax = 16u << 20;
 
-// Where a run's files may be.
-std::vector<std::string> DirectoriesOf(const std::vector<LogRoot>& roots, const std::string& run) {
-  std::vector<std::string> directories;
-  for (const LogRoot& root : roots) {
-    if (root.name.empty()) {
-      directories.push_back(run == "." ? root.path : JoinPath(root.path, run));
-    } else if (run == root.name) {
-      directories.push_back(root.path);
-    } else if (absl::StartsWith(run, absl::StrCat(root.name, "/"))) {
-      directories.push_back(JoinPath(root.path, run.substr(root.name.size() + 1)));
-    }
-  }
-  return directories;
-}
-
 // nullopt if there is no such file, or none that names something to show.
 std::optional<ProjectorConfig> ReadConfig(FileSystem* files, const std::string& directory) {
   const absl::StatusOr<std::string> text =
@@ -102,10 +87,26 @@ absl::StatusOr<Matrix> ParseTsv(absl::string_view bytes) {
 
 }  // namespace
 
-std::optional<Projection> FindProjection(FileSystem* files, const std::vector<LogRoot>& roots,
+std::vector<std::string> LocalDirectories(const std::vector<LogRoot>& roots,
+                                          const std::string& run) {
+  std::vector<std::string> directories;
+  for (const LogRoot& root : roots) {
+    if (root.name.empty()) {
+      directories.push_back(run == "." ? root.path : JoinPath(root.path, run));
+    } else if (run == root.name) {
+      directories.push_back(root.path);
+    } else if (absl::StartsWith(run, absl::StrCat(root.name, "/"))) {
+      directories.push_back(JoinPath(root.path, run.substr(root.name.size() + 1)));
+    }
+  }
+  return directories;
+}
+
+std::optional<Projection> FindProjection(FileSystem* files,
+                                         const std::vector<std::string>& directories,
                                          const std::string& run) {
   std::optional<Projection> found;
-  for (const std::string& directory : DirectoriesOf(roots, run)) {
+  for (const std::string& directory : directories) {
     for (const std::string& place : {directory, JoinPath(directory, kAssetsFolder)}) {
       std::optional<ProjectorConfig> config = ReadConfig(files, place);
       if (config.has_value()) found = Projection{run, place, *std::move(config)};

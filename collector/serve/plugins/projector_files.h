@@ -36,10 +36,15 @@ struct Matrix {
   std::vector<float> values;  // row by row
 };
 
-// The configuration of a run; nullopt if no directory of it has one with tensor files or a
-// checkpoint. One in the folder of the plugin's assets wins. A shape that the configuration does
-// not say is taken from the tensor's file.
-std::optional<Projection> FindProjection(FileSystem* files, const std::vector<LogRoot>& roots,
+// Where the files of a local run may be.
+std::vector<std::string> LocalDirectories(const std::vector<LogRoot>& roots,
+                                          const std::string& run);
+
+// The configuration of a run; nullopt if none of these directories has one with tensor files or a
+// checkpoint. The last one wins; of one directory, that in the folder of the plugin's assets. A
+// shape that the configuration does not say is taken from the tensor's file.
+std::optional<Projection> FindProjection(FileSystem* files,
+                                         const std::vector<std::string>& directories,
                                          const std::string& run);
 
 // Null if there is none of this name; ":0" at its end does not count.
