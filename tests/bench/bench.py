@@ -1,6 +1,6 @@
 """Ratios against real peers, both sides in one run.
 
-usage: bench.py --build DIR [--repetitions N] [--json FILE] [load] [load-tensors] [long] [ship] [ship-files] [fresh] [memory]
+usage: bench.py --build DIR [--repetitions N] [--json FILE] [load] [load-tensors] [long] [ship] [ship-files] [fresh] [memory] [gateway]
 
 Each figure is a ratio of medians of interleaved repetitions with a bootstrap 95 % interval. Page cache warm: every file is read
 once before. Our side always verifies both CRCs of every record and keeps every point; the peer's defaults are its own.
@@ -10,6 +10,7 @@ once before. Our side always verifies both CRCs of every record and keeps every 
   ship-files   the same in 10 000 files of 54 kB, one for each run; CPU seconds of agent and collector for each GB beside the rate
   fresh        write() -> visible over HTTP, one writer; peer: stock `tensorboard`
   memory       resident bytes: agent with 1 000 files, collector for each scalar point
+  gateway      a service of a node through the tunnel: MB/s, added latency, small answers beside bulk, ingest beside downloads
 """
 
 import argparse
@@ -26,6 +27,8 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+from gateway_bench import GatewayBench  # noqa: E402
 
 WORKLOADS = {
     "load": dict(runs=100, tags=100, steps=1000, kind="simple"),
@@ -360,7 +363,7 @@ def wait_until(condition, seconds):
 
 
 RUN = {"load": Bench.load, "load-tensors": Bench.load, "long": Bench.load, "ship": Bench.ship, "ship-files": Bench.ship, "fresh": Bench.fresh,
-       "memory": Bench.memory}
+       "memory": Bench.memory, "gateway": lambda bench, name: GatewayBench(bench).run(name)}
 
 
 def main():
