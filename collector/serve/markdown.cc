@@ -46,10 +46,12 @@ std::string WithLongTableRules(absl::string_view markdown) {
   std::string text;
   text.reserve(markdown.size());
   bool fenced = false;
-  bool below_bar = false;
+  // Of the last line and the one before: a table's head stands below an empty line.
+  bool below_head = false;
+  bool below_empty = true;
   for (const absl::string_view line : absl::StrSplit(markdown, '\n')) {
     if (IsFence(line)) fenced = !fenced;
-    if (!fenced && below_bar && IsTableRule(line)) {
+    if (!fenced && below_head && IsTableRule(line)) {
       for (size_t i = 0; i < line.size(); ++i) {
         const bool lone = line[i] == '-' && (i == 0 || line[i - 1] != '-');
         absl::StrAppend(&text, lone ? "---" : line.substr(i, 1));
@@ -58,7 +60,8 @@ std::string WithLongTableRules(absl::string_view markdown) {
       absl::StrAppend(&text, line);
     }
     text.push_back('\n');
-    below_bar = absl::StrContains(line, '|');
+    below_head = below_empty && absl::StrContains(line, '|');
+    below_empty = absl::StripAsciiWhitespace(line).empty();
   }
   text.pop_back();
   return text;

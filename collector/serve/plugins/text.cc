@@ -19,6 +19,10 @@ namespace {
 
 // More cells than a page can show; a tensor of one string may claim any shape.
 constexpr size_t kCellsMax = 1u << 20;
+// Of the HTML of one table and of one answer: a few long strings may stand for very much of it.
+constexpr size_t kTableBytesMax = 16u << 20;
+constexpr size_t kAnswerBytesMax = 64u << 20;
+constexpr char kCut[] = "<p><strong>Cut: this is too long to be shown.</strong></p>";
 
 std::string CellHtml(absl::string_view text, bool markdown) {
   return markdown ? MarkdownToSafeHtml(text) : SafeHtml(text);
@@ -28,15 +32,16 @@ std::string TableHtml(const tensorboard::TensorProto& tensor, size_t rows, size_
                       bool markdown) {
   const bool one_for_all = tensor.string_val_size() == 1;
   std::string html = "<table>\n<tbody>\n";
-  for (size_t row = 0; row < rows; ++row) {
+  const auto is_full = [&html] { return html.size() > kTableBytesMax; };
+  for (size_t row = 0; row < rows && !is_full(); ++row) {
     absl::StrAppend(&html, "<tr>\n");
-    for (size_t column = 0; column < columns; ++column) {
+    for (size_t column = 0; column < columns && !is_full(); ++column) {
       const int cell = one_for_all ? 0 : static_cast<int>(row * columns + column);
       absl::StrAppend(&html, "<td>", CellHtml(tensor.string_val(cell), markdown), "</td>\n");
     }
     absl::StrAppend(&html, "</tr>\n");
   }
-  absl::StrAppend(&html, "</tbody>\n</table>");
+  absl::StrAppend(&html, "</tbody>\n</table>", is_full() ? kCut : "");
   return html;
 }
 
@@ -68,7 +73,7 @@ absl::StatusOr<std::string> TextTensorHtml(const tensorboard::TensorProto& tenso
   if (rank > 2) {
     warning = MarkdownToSafeHtml(absl::StrCat(
         "**Warning:** This text summary contained data of dimensionality ", rank,
-        ", but only 2d tables are supported. Showing a 2d slice of the data instead."));
+        ", but only   2d tables are supported. Showing a 2d slice of the data instead."));
   }
   // The first index of all but the last two dimensions; row by row, these come first.
   const auto size = [&shape](int dim) { return static_cast<size_t>(shape.dim(dim).size()); };
@@ -114,12 +119,17 @@ http::Response TextPlugin::Text(const http::Request& request, const IndexReader&
     const absl::StatusOr<std::vector<RecordReference>> references =
         index.ReadReferences(RunName(*run), Tag(*tag), points_max_);
     if (!references.ok()) return ErrorAnswer(references.status());
+    size_t answer_bytes = 0;
     for (const RecordReference& reference : *references) {
-      const absl::StatusOr<tensorboard::Summary::Value> value = ReadValue(reference);
-      if (!value.ok()) return ErrorAnswer(value.status());
-      const absl::StatusOr<std::string> html = TextTensorHtml(value->tensor(), markdown);
+      absl::StatusOr<std::string> html = std::string(kCut);
+      if (answer_bytes <= kAnswerBytesMax) {
+        const absl::StatusOr<tensorboard::Summary::Value> value = ReadValue(reference);
+        if (!value.ok()) return ErrorAnswer(value.status());
+        html = TextTensorHtml(value->tensor(), markdown);
+      }
       // Another kind of tensor under the same name: nothing that a text dashboard could show.
       if (!html.ok()) continue;
+      answer_bytes += html->size();
       writer.BeginObject();
       writer.Key("wall_time");
       writer.Double(reference.wall_time.value());

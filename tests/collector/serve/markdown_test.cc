@@ -52,6 +52,7 @@ TEST(MarkdownTest, ATableMayHaveTheShortestRules) {
   }
   EXPECT_EQ(MarkdownToSafeHtml("```\n|a|\n|-|\n```"), "<pre><code>|a|\n|-|\n</code></pre>");
   EXPECT_EQ(MarkdownToSafeHtml("a|b\nc|d"), "<p>a|b\nc|d</p>");
+  EXPECT_EQ(MarkdownToSafeHtml("text\n|a|\n|-|"), "<p>text\n|a|\n|-|</p>");
 }
 
 TEST(MarkdownTest, HarmlessHtmlPassesTheRestIsShownAsText) {

@@ -73,6 +73,14 @@ TEST(TextTensorTest, Malicious_ShapesAreChecked) {
   EXPECT_FALSE(TextTensorHtml(numbers, true).ok());
 }
 
+TEST(TextTensorTest, Malicious_OneStringForManyCellsIsCut) {
+  const std::string html = *TextTensorHtml(Strings({1 << 20}, {std::string(10'000, 'x')}), true);
+  EXPECT_LT(html.size(), 17u << 20);
+  EXPECT_THAT(html,
+              testing::EndsWith(
+                  "</tbody>\n</table><p><strong>Cut: this is too long to be shown.</strong></p>"));
+}
+
 class TextAudioTest : public ServeTest {};
 
 TEST_F(TextAudioTest, TextsAreListedAndRead) {
