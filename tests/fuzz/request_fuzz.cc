@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "collector/index/index.h"
 #include "collector/registry/cluster_board.h"
+#include "collector/registry/service_board.h"
 #include "collector/serve/http_api.h"
 #include "collector/serve/json_value.h"
 #include "common/check.h"
@@ -56,6 +57,7 @@ class Site {
     serve::HttpApi::Dependencies dependencies;
     dependencies.index = index_.get();
     dependencies.cluster = &board_;
+    dependencies.services = &services_;
     dependencies.clock = &clock_;
     dependencies.files = &files_;
     dependencies.log = &log_;
@@ -74,6 +76,7 @@ class Site {
   FakeClock clock_;
   FakeFileSystem files_;
   ClusterBoard board_;
+  ServiceBoard services_;
   NullLogger log_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<serve::HttpApi> api_;
