@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/grpc_channel.h"
+#include "agent/guest.h"
 #include "common/mutex.h"
 #include "common/net/socket_loop.h"
 #include "common/random.h"
@@ -128,6 +129,13 @@ struct GrpcTunnel::Impl {
       return std::make_unique<ClientPipe>(transport, &loop);
     };
     client = std::make_unique<TunnelClient>(TunnelClient::Options(), dependencies);
+    // Viewers come after the training and after its records; a command that the process starts is
+    // not this thread's child.
+    loop.Post([log] {
+      if (const absl::Status status = BecomeGuest(); !status.ok()) {
+        log->Debug("the tunnel is no guest on this node", {{"reason", status}});
+      }
+    });
     Tick();
   }
 
