@@ -28,6 +28,7 @@
 #include "collector/serve/grpc_data_provider.h"
 #include "collector/serve/http_api.h"
 #include "collector/services.h"
+#include "collector/store/space_guard.h"
 #include "collector/store/store.h"
 #include "common/atomic_file.h"
 #include "common/http/http_server.h"
@@ -113,7 +114,14 @@ std::string CollectorVersion() { return TRIBUTARY_VERSION; }
 // In the order in which they are made; destroyed in the opposite one, after Stop.
 struct Server::Parts {
   Parts(const CollectorConfig& config_in, const Dependencies& dependencies)
-      : config(config_in), deps(dependencies), ingest_metrics(dependencies.metrics) {}
+      : config(config_in),
+        deps(dependencies),
+        ingest_metrics(dependencies.metrics),
+        free_bytes(dependencies.metrics->AddGauge("tributary_collector_store_free_bytes",
+                                                  "Free space of the store's file system.")),
+        free_min_bytes(dependencies.metrics->AddGauge(
+            "tributary_collector_store_free_min_bytes",
+            "Below this free space nothing is taken from agents.")) {}
 
   absl::Status OpenStore();
   absl::Status Listen();
@@ -127,6 +135,11 @@ struct Server::Parts {
   absl::Status StartGrpc();
   absl::Status Remember();
   absl::Status Ready() const;
+  // Of the store's file system; nullopt without a store, or if the system does not tell.
+  std::optional<ingest::v1::StoreSpace> Space() const;
+  // Both are called on threads of HTTP and gRPC.
+  std::string MetricsText();
+  ingest::v1::DescribeCollectorResponse Describe() ABSL_LOCKS_EXCLUDED(listening_mu);
   std::string DataLocation() const;
   std::string JoinCommand() const;
   std::string JoinNote() const;
@@ -139,6 +152,8 @@ struct Server::Parts {
   ServiceBoard service_board;
   ProjectorBoard projector_board;
   IngestMetrics ingest_metrics;
+  Gauge free_bytes;
+  Gauge free_min_bytes;
   std::unique_ptr<Index> index;
   std::unique_ptr<SqliteRegistry> registry;
   std::unique_ptr<Store> store;
@@ -169,6 +184,9 @@ struct Server::Parts {
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<http::PortMux> mux;
   std::atomic<int> bound_port{0};  // of `mux`, for threads that may run before it is set
+  // Connections come in before `mux` is known to this.
+  Mutex listening_mu;
+  std::vector<std::string> listens_on ABSL_GUARDED_BY(listening_mu);
   bool stopped = false;
 };
 
@@ -297,6 +315,41 @@ absl::Status Server::Parts::Ready() const {
   return absl::OkStatus();
 }
 
+std::optional<ingest::v1::StoreSpace> Server::Parts::Space() const {
+  if (store == nullptr) return std::nullopt;
+  const absl::StatusOr<FileSystem::Space> found = deps.files->FreeSpace(config.data_dir);
+  if (!found.ok()) return std::nullopt;
+  ingest::v1::StoreSpace space;
+  space.set_free_bytes(found->free_bytes);
+  space.set_free_min_bytes(
+      config.data_free_min_bytes.value_or(FreeMinBytes(-1, found->total_bytes)));
+  return space;
+}
+
+std::string Server::Parts::MetricsText() {
+  if (const auto space = Space(); space.has_value()) {
+    free_bytes.Set(static_cast<double>(space->free_bytes()));
+    free_min_bytes.Set(static_cast<double>(space->free_min_bytes()));
+  }
+  return deps.metrics->Text();
+}
+
+ingest::v1::DescribeCollectorResponse Server::Parts::Describe() {
+  ingest::v1::DescribeCollectorResponse response;
+  response.set_collector_version(CollectorVersion());
+  if (store != nullptr) response.set_store_id(store->store_id());
+  response.set_clock_unix_nanos(absl::ToUnixNanos(deps.clock->Wall()));
+  response.set_host_name(HostName());
+  response.set_path_prefix(config.path_prefix);
+  if (const absl::Status ready = Ready(); !ready.ok()) {
+    response.set_not_ready(std::string(ready.message()));
+  }
+  if (const auto space = Space(); space.has_value()) *response.mutable_space() = *space;
+  MutexLock lock(&listening_mu);
+  response.mutable_listens_on()->Assign(listens_on.begin(), listens_on.end());
+  return response;
+}
+
 std::string Server::Parts::DataLocation() const {
   std::vector<std::string> places;
   for (const LocalLogdir& logdir : config.logdirs) {
@@ -380,7 +433,7 @@ void Server::Parts::StartHttp() {
   dependencies.log = deps.log;
   dependencies.start_nonce = start_nonce;
   dependencies.health.ready = [this] { return Ready(); };
-  dependencies.health.metrics = [this] { return deps.metrics->Text(); };
+  dependencies.health.metrics = [this] { return MetricsText(); };
   dependencies.collector = [this] {
     return serve::CollectorFacts{CollectorVersion(), JoinCommand(), JoinNote()};
   };
@@ -413,7 +466,9 @@ absl::Status Server::Parts::StartGrpc() {
       [this](std::unique_ptr<tunnel::FramePipe> pipe) { gateway->AcceptTunnel(std::move(pipe)); });
   cluster_service = std::make_unique<gateway::GrpcClusterService>(
       services == nullptr ? no_services.get() : services->calls(), tunnel_calls.get());
-  ASSIGN_OR_RETURN(grpc, GrpcServer::Start({}, ingest.get(),
+  GrpcServer::Options server_options;
+  server_options.describe = [this] { return Describe(); };
+  ASSIGN_OR_RETURN(grpc, GrpcServer::Start(server_options, ingest.get(),
                                            {grpc_provider->service(), cluster_service->service()}));
   return absl::OkStatus();
 }
@@ -430,6 +485,8 @@ absl::Status Server::Parts::Listen() {
     if (!listening.ok()) return listening.status();
     mux = *std::move(listening);
     bound_port = mux->port();
+    MutexLock lock(&listening_mu);
+    listens_on = mux->addresses();
     return absl::OkStatus();
   });
 }

@@ -86,6 +86,17 @@ class Service : public ingest::v1::Ingest::CallbackService {
     return reactor;
   }
 
+  grpc::ServerUnaryReactor* DescribeCollector(
+      grpc::CallbackServerContext* context, const ingest::v1::DescribeCollectorRequest*,
+      ingest::v1::DescribeCollectorResponse* response) override {
+    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+    if (options_.describe != nullptr) *response = options_.describe();
+    reactor->Finish(options_.describe != nullptr
+                        ? grpc::Status::OK
+                        : grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "not known here"));
+    return reactor;
+  }
+
  private:
   static grpc::Status NoStore() {
     return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,

@@ -4,12 +4,14 @@
 #define TRIBUTARY_COLLECTOR_INGEST_GRPC_SERVICE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "collector/ingest/ingest.h"
+#include "tributary/ingest/v1/ingest.pb.h"
 
 namespace grpc {
 class Service;
@@ -38,6 +40,9 @@ class GrpcServer {
     // given so long to answer. Calls have heartbeats of their own.
     absl::Duration keepalive_time = absl::Seconds(10);
     absl::Duration keepalive_timeout = absl::Seconds(10);
+    // What DescribeCollector answers. Called on threads of gRPC, for a moment only. Null: that call
+    // is answered by UNIMPLEMENTED, as by a collector that does not know it.
+    std::function<ingest::v1::DescribeCollectorResponse()> describe = nullptr;
   };
 
   // Without `ingest` (null) every call is answered by FAILED_PRECONDITION, which says that the

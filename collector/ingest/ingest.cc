@@ -206,6 +206,13 @@ absl::StatusOr<ingest::v1::DescribeNodeResponse> Ingest::DescribeNode(
   ingest::v1::DescribeNodeResponse response;
   response.set_node(node);
   response.set_store_id(deps_.store->store_id());
+  sessions_->ForEachLive([&](const Session& session) {
+    if (session.node() != node) return;
+    ingest::v1::AgentDescription* agent = response.add_agents();
+    agent->set_pid(session.hello().pid());
+    agent->set_version(session.hello().agent_version());
+    *agent->mutable_logdirs() = session.hello().logdirs();
+  });
   if (asset_desk_ != nullptr) response.set_asset_bytes_max(options_.limits.asset_bytes_max);
   StreamIdentity last;
   streams_.ForEachAfter(node, after.has_value() ? &*after : nullptr, [&](const StreamEntry& entry) {

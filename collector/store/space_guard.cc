@@ -14,6 +14,11 @@ constexpr uint64_t kResumeBytesMin = uint64_t{64} << 10;
 
 }  // namespace
 
+uint64_t FreeMinBytes(int64_t option, uint64_t total_bytes) {
+  if (option >= 0) return static_cast<uint64_t>(option);
+  return std::min(std::max(uint64_t{1} << 30, total_bytes / 100), total_bytes / 4);
+}
+
 SpaceGuard::SpaceGuard(FileSystem* files, std::string data_dir, int64_t free_min_bytes)
     : files_(files),
       data_dir_(std::move(data_dir)),
@@ -22,10 +27,7 @@ SpaceGuard::SpaceGuard(FileSystem* files, std::string data_dir, int64_t free_min
 
 absl::Status SpaceGuard::Start() {
   ASSIGN_OR_RETURN(const FileSystem::Space space, files_->FreeSpace(data_dir_));
-  free_min_bytes_ =
-      free_min_option_ >= 0
-          ? static_cast<uint64_t>(free_min_option_)
-          : std::min(std::max(uint64_t{1} << 30, space.total_bytes / 100), space.total_bytes / 4);
+  free_min_bytes_ = FreeMinBytes(free_min_option_, space.total_bytes);
   reserve_bytes_ = std::min(kReserveBytesMax, free_min_bytes_ / 4);
   const absl::StatusOr<FileStat> reserve = files_->Stat(reserve_path_);
   reserved_ = reserve.ok() && reserve->size_bytes > 0;

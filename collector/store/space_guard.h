@@ -12,6 +12,10 @@
 
 namespace tributary {
 
+// Below how much free space nothing is taken, on a file system of this size. `option` as
+// Store::Options::data_free_min_bytes.
+uint64_t FreeMinBytes(int64_t option, uint64_t total_bytes);
+
 // Made and refreshed on the commit thread; full(), HasRoomFor() and Refused() are
 // thread-safe.
 class SpaceGuard {

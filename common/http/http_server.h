@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -76,6 +77,8 @@ class PortMux {
   ~PortMux();
 
   uint16_t port() const;
+  // Numeric addresses that it listens on: "127.0.0.1:6006", "[::]:6006".
+  const std::vector<std::string>& addresses() const;
   // Stops accepting and joins the thread. Once.
   void Stop();
 

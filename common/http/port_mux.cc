@@ -27,8 +27,9 @@
 #include "absl/strings/string_view.h"
 #include "common/check.h"
 #include "common/clock.h"
+#include "common/descriptor.h"
 #include "common/http/http_server.h"
-#include "common/http/port_holder.h"
+#include "common/listening_sockets.h"
 #include "common/status_macros.h"
 
 namespace tributary::http {
@@ -42,24 +43,6 @@ constexpr size_t kUndecidedMax = 4096;
 // Tells an HTTP/2 preface from POST, PUT and PATCH.
 constexpr absl::string_view kHttp2Preface = "PRI";
 constexpr int kBacklog = 1024;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int Release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 absl::Status Errno(absl::string_view what, int error) {
   return absl::InternalError(absl::StrCat(what, ": ", std::strerror(error)));
@@ -115,6 +98,17 @@ uint16_t PortOf(int fd) {
   return ntohs(address.storage.ss_family == AF_INET6
                    ? reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_port
                    : reinterpret_cast<sockaddr_in*>(&address.storage)->sin_port);
+}
+
+std::string AddressText(int fd) {
+  Address address;
+  address.length = sizeof(address.storage);
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
+  std::array<char, NI_MAXHOST> host = {};
+  ::getnameinfo(reinterpret_cast<const sockaddr*>(&address.storage), address.length, host.data(),
+                host.size(), nullptr, 0, NI_NUMERICHOST);
+  const bool v6 = address.storage.ss_family == AF_INET6;
+  return absl::StrCat(v6 ? "[" : "", host.data(), v6 ? "]:" : ":", PortOf(fd));
 }
 
 // 0 or the system's error.
@@ -195,6 +189,7 @@ struct PortMux::Impl {
   Descriptor epoll;
   Descriptor wake;
   uint16_t port = 0;
+  std::vector<std::string> addresses;
   std::function<void(int)> on_grpc;
   std::function<void(int)> on_http;
 
@@ -341,6 +336,9 @@ absl::StatusOr<std::unique_ptr<PortMux>> PortMux::Listen(const Options& options,
   auto impl = std::make_unique<Impl>();
   impl->listeners = *std::move(listeners);
   impl->port = PortOf(impl->listeners.front().get());
+  for (const Descriptor& listener : impl->listeners) {
+    impl->addresses.push_back(AddressText(listener.get()));
+  }
   impl->on_grpc = std::move(on_grpc);
   impl->on_http = std::move(on_http);
   impl->epoll = Descriptor(::epoll_create1(EPOLL_CLOEXEC));
@@ -361,6 +359,8 @@ absl::StatusOr<std::unique_ptr<PortMux>> PortMux::Listen(const Options& options,
 PortMux::~PortMux() { Stop(); }
 
 uint16_t PortMux::port() const { return impl_->port; }
+
+const std::vector<std::string>& PortMux::addresses() const { return impl_->addresses; }
 
 void PortMux::Stop() {
   if (!impl_->thread.joinable()) return;

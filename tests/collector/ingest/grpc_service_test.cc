@@ -339,12 +339,35 @@ TEST_F(GrpcServiceTest, DescribeNode_ListsStreamsAndKnowsNoOthers) {
   ASSERT_EQ(response.streams_size(), 1);
   EXPECT_EQ(response.streams(0).path(), kPath);
   EXPECT_EQ(response.streams(0).durable(), 4u);
+  ASSERT_EQ(response.agents_size(), 1);
+  EXPECT_EQ(response.agents(0).version(), "1.2.3");
+  EXPECT_EQ(response.agents(0).logdirs(0).path(), "/logs");
 
   request.mutable_node()->set_name("nobody");
   grpc::ClientContext unknown;
   const grpc::Status status = client.stub()->DescribeNode(&unknown, request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_THAT(status.error_message(), HasSubstr("nobody"));
+}
+
+TEST_F(GrpcServiceTest, DescribeCollector_IsAnsweredWithoutAStoreToo) {
+  GrpcServer::Options options;
+  options.describe = [] {
+    ingest::v1::DescribeCollectorResponse response;
+    response.set_collector_version("1.2.3");
+    return response;
+  };
+  auto server = GrpcServer::Start(options, nullptr);
+  ASSERT_TRUE(server.ok());
+  {
+    Door door([&](int socket) { (*server)->Adopt(socket); });
+    PlainClient client(door.address());
+    grpc::ClientContext context;
+    ingest::v1::DescribeCollectorResponse response;
+    EXPECT_TRUE(client.stub()->DescribeCollector(&context, {}, &response).ok());
+    EXPECT_EQ(response.collector_version(), "1.2.3");
+  }
+  (*server)->Stop(absl::Seconds(1));
 }
 
 TEST_F(GrpcServiceTest, WithoutAStoreEveryCallSaysWhatToDo) {

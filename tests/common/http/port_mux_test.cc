@@ -5,7 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/http/http_server.h"
-#include "common/http/port_holder.h"
+#include "common/listening_sockets.h"
 #include "common/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -52,6 +52,10 @@ class PortMuxTest : public ::testing::Test {
   Handovers grpc_, http_;
   std::unique_ptr<PortMux> mux_;
 };
+
+TEST_F(PortMuxTest, TellsWhereItListens) {
+  EXPECT_EQ(mux_->addresses().front(), absl::StrCat("127.0.0.1:", mux_->port()));
+}
 
 TEST_F(PortMuxTest, Http2PrefaceGoesToGrpcWithAllItsBytes) {
   SocketClient client = SocketClient::Connect(mux_->port());
@@ -147,8 +151,6 @@ TEST(PortMuxListenTest, WithoutGrpcThePrefaceGoesToHttp) {
   client.EndSending();
   EXPECT_EQ(http.Take().ReadAll(), "PRI *");
 }
-
-TEST(PortHolderTest, FreePortHasNone) { EXPECT_EQ(PortHolder(1), ""); }
 
 }  // namespace
 }  // namespace tributary::http
