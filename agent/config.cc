@@ -18,24 +18,6 @@ constexpr size_t kLogdirNameBytesMax = 200;
 
 absl::Status Invalid(absl::string_view text) { return absl::InvalidArgumentError(text); }
 
-// "host:6006", "[::1]:6006" -> host and port; nullopt if it is neither.
-std::optional<std::pair<std::string, int>> SplitAddress(absl::string_view address) {
-  const size_t colon = address.rfind(':');
-  if (colon == absl::string_view::npos) return std::nullopt;
-  absl::string_view host = address.substr(0, colon);
-  int port = 0;
-  if (!absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 || port > 65'535) {
-    return std::nullopt;
-  }
-  if (absl::StartsWith(host, "[") && absl::EndsWith(host, "]")) {
-    host = host.substr(1, host.size() - 2);
-  } else if (absl::StrContains(host, ':')) {
-    return std::nullopt;
-  }
-  if (host.empty() || host.find_first_of(" \t/@[]") != absl::string_view::npos) return std::nullopt;
-  return std::pair(std::string(host), port);
-}
-
 std::string WhereFrom(const std::vector<Options::Effective>& effective, absl::string_view name) {
   for (const Options::Effective& option : effective) {
     if (option.name == name) return option.where;
@@ -54,12 +36,41 @@ absl::Status CheckCollector(const AgentOptionValues& values,
     return Invalid(absl::StrCat(where, ": \"", values.collector,
                                 "\" is not HOST:PORT with a port from 1 to 65535"));
   }
-  if (!values.plaintext && !IsLoopback(values.collector)) {
+  if (!values.plaintext && command != Command::kDoctor && !IsLoopback(values.collector)) {
     return Invalid(absl::StrCat(
         where, ": ", values.collector,
         " is another machine, and what is sent would cross the network unencrypted; say "
         "--plaintext if that is what you want"));
   }
+  return absl::OkStatus();
+}
+
+bool IsLoopbackHost(absl::string_view host) {
+  if (absl::EqualsIgnoreCase(host, "localhost") || host == "::1") return true;
+  // A name may begin with "127." too: only digits and dots make an address of it.
+  return absl::StartsWith(host, "127.") && std::count(host.begin(), host.end(), '.') == 3 &&
+         host.find_first_not_of("0123456789.") == absl::string_view::npos;
+}
+
+absl::Status TakeListen(const AgentOptionValues& values,
+                        const std::vector<Options::Effective>& effective, AgentConfig* config) {
+  const std::string where = WhereFrom(effective, "listen");
+  const auto listen = SplitAddress(values.listen, 0);
+  if (!listen.has_value()) {
+    return Invalid(absl::StrCat(where, ": \"", values.listen,
+                                "\" is not HOST:PORT with a port from 0 to 65535"));
+  }
+  if (!values.no_auth && !IsLoopbackHost(listen->first)) {
+    return Invalid(absl::StrCat(
+        where, ": ", values.listen,
+        " lets other machines in, and whoever comes in acts as you; say --no-auth if that is what "
+        "you want"));
+  }
+  if (values.use_proxy) {
+    return Invalid(absl::StrCat(WhereFrom(effective, "use-proxy"),
+                                ": connect goes through no proxy; leave it out"));
+  }
+  config->listen = *listen;
   return absl::OkStatus();
 }
 
@@ -91,6 +102,7 @@ absl::Status TakeLogdirs(const AgentOptionValues& values, const std::string& whe
                          const std::string& working_directory, FileSystem* files,
                          AgentConfig* config) {
   if (values.logdirs.empty()) {
+    if (command == Command::kDoctor) return absl::OkStatus();
     return Invalid("--logdir: missing; give --logdir DIR, the directory with the event files");
   }
   for (const std::string& text : values.logdirs) {
@@ -172,14 +184,27 @@ std::string CleanPath(absl::string_view path) {
 
 }  // namespace
 
+std::optional<std::pair<std::string, uint16_t>> SplitAddress(absl::string_view address,
+                                                             int port_min) {
+  const size_t colon = address.rfind(':');
+  if (colon == absl::string_view::npos) return std::nullopt;
+  absl::string_view host = address.substr(0, colon);
+  int port = 0;
+  if (!absl::SimpleAtoi(address.substr(colon + 1), &port) || port < port_min || port > 65'535) {
+    return std::nullopt;
+  }
+  if (absl::StartsWith(host, "[") && absl::EndsWith(host, "]")) {
+    host = host.substr(1, host.size() - 2);
+  } else if (absl::StrContains(host, ':')) {
+    return std::nullopt;
+  }
+  if (host.empty() || host.find_first_of(" \t/@[]") != absl::string_view::npos) return std::nullopt;
+  return std::pair(std::string(host), static_cast<uint16_t>(port));
+}
+
 bool IsLoopback(absl::string_view address) {
-  const auto split = SplitAddress(address);
-  if (!split.has_value()) return false;
-  const std::string& host = split->first;
-  if (absl::EqualsIgnoreCase(host, "localhost") || host == "::1") return true;
-  // A name may begin with "127." too: only digits and dots make an address of it.
-  return absl::StartsWith(host, "127.") && std::count(host.begin(), host.end(), '.') == 3 &&
-         host.find_first_not_of("0123456789.") == std::string::npos;
+  const auto split = SplitAddress(address, 0);
+  return split.has_value() && IsLoopbackHost(split->first);
 }
 
 absl::StatusOr<Logdir> ParseLogdir(const std::string& text, const std::string& working_directory,
@@ -224,6 +249,8 @@ Command CommandNamed(absl::string_view name) {
       {"check", Command::kCheck},
       {"drain", Command::kDrain},
       {"status", Command::kStatus},
+      {"doctor", Command::kDoctor},
+      {"connect", Command::kConnect},
       {"exec", Command::kExec},
       {"register", Command::kRegister},
       {"mark", Command::kMark},
@@ -250,6 +277,8 @@ absl::StatusOr<AgentConfig> CheckAgentConfig(const AgentOptionValues& values,
   config.collector = values.collector;
   if (command == Command::kExec || command == Command::kRegister) {
     RETURN_IF_ERROR(TakeService(values, command, &config.service));
+  } else if (command == Command::kConnect) {
+    RETURN_IF_ERROR(TakeListen(values, effective, &config));
   } else if (command != Command::kMark) {
     RETURN_IF_ERROR(TakeLogdirs(values, WhereFrom(effective, "logdir"), command, working_directory,
                                 files, &config));

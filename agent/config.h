@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -44,6 +45,10 @@ struct AgentOptionValues {
   uint64_t asset_bytes_max = 256u << 20;
   bool guest = true;
   std::string log_level = "info";
+  std::string listen = "localhost:6006";
+  std::string port_file;
+  bool no_auth = false;
+  int64_t connections_max = 1000;
   std::string service;
   std::optional<int64_t> port;
   std::string range;
@@ -67,6 +72,8 @@ enum class Command {
   kCheck,
   kDrain,
   kStatus,
+  kDoctor,
+  kConnect,
   kExec,
   kRegister,
   kMark,
@@ -96,6 +103,8 @@ struct AgentConfig {
   std::optional<NameTemplate> name_space;
   std::map<std::string, Fact> labels;
   std::string store;
+  // Of connect: where it listens; port 0 is any free one.
+  std::pair<std::string, uint16_t> listen;
   ServiceOptions service;
   // drain_timeout was given, it is not the default.
   bool has_drain_timeout = false;
@@ -108,13 +117,21 @@ struct AgentConfig {
 absl::StatusOr<Logdir> ParseLogdir(const std::string& text, const std::string& working_directory,
                                    FileSystem* files);
 
+// Splits "head:6006" or "[::1]:6006" into host and port; nullopt if it is neither. A port below
+// `port_min` is none.
+std::optional<std::pair<std::string, uint16_t>> SplitAddress(absl::string_view address,
+                                                             int port_min = 1);
+
 // True for "localhost" and numeric loopback addresses. `address` is HOST:PORT.
 bool IsLoopback(absl::string_view address);
 
 // Checks `values` for `command`. InvalidArgument with one line for people, exit code 2:
 //   - no collector (but for plan and mark), or one that is not HOST:PORT;
-//   - a collector off loopback without --plaintext;
-//   - no logdir (but for mark), two of one name, one that is no directory; one that does not exist,
+//   - a collector off loopback without --plaintext (but for doctor, which sends nothing);
+//   - for connect: a --listen that is not HOST:PORT, one off loopback without --no-auth, and
+//     --use-proxy;
+//   - no logdir (but for mark, doctor and connect), two of one name, one that is no directory; one
+//   that does not exist,
 //     unless the command waits for it;
 //   - a template, a label or a node name that is malformed.
 // `effective` tells where values came from. Not for kReferenceConfig, which has no configuration.

@@ -29,6 +29,14 @@ Options::Program AgentProgram() {
            {"check", "Checks the configuration and shows what it comes to", ""},
            {"drain", "Waits until everything that is there now is safe at the collector", ""},
            {"status", "Shows what the collector has of each file", ""},
+           {"doctor",
+            "Walks from here to the collector, and over the logdirs, and says what fails, why, and "
+            "what to do; also from a machine that only looks",
+            ""},
+           {"connect",
+            "Opens a port of this machine that leads to the collector, for programs and scripts "
+            "that can only speak to localhost",
+            ""},
            {"exec",
             "Runs COMMAND, a TensorBoard or any web page, on a port that nobody else has in the "
             "cluster: {port} and {prefix} in its arguments are replaced, PORT is set in its "
@@ -158,7 +166,7 @@ void DeclareBehaviour(AgentOptionValues* values, Options* options) {
   options->Add(&values->json, {.name = "json",
                                .section = "Behaviour",
                                .help = "Answer in JSON.",
-                               .commands = {"plan", "check", "drain", "status"},
+                               .commands = {"plan", "check", "drain", "status", "doctor"},
                                .flag_only = true});
   options->Add(&values->connect_timeout,
                {.name = "connect-timeout",
@@ -195,6 +203,35 @@ void DeclareBehaviour(AgentOptionValues* values, Options* options) {
                 .help = "Run behind the training: nice 10 and idle I/O class. Not passed on to "
                         "COMMAND.",
                 .needs_value = true});
+}
+
+void DeclareConnect(AgentOptionValues* values, Options* options) {
+  options->Add(&values->listen,
+               {.name = "listen",
+                .section = "The port of connect",
+                .value = "HOST:PORT",
+                .help = "Where connect listens; port 0 is any free one. localhost is 127.0.0.1 "
+                        "and ::1.",
+                .commands = {"connect"}});
+  options->Add(&values->port_file,
+               {.name = "port-file",
+                .section = "The port of connect",
+                .value = "FILE",
+                .example = "/run/user/1000/tributary.port",
+                .help = "Written with the number of the port as soon as connect listens.",
+                .commands = {"connect"}});
+  options->Add(&values->no_auth,
+               {.name = "no-auth",
+                .section = "The port of connect",
+                .help = "Let --listen be open to other machines: whoever reaches it is let in to "
+                        "the collector as the user who runs this.",
+                .commands = {"connect"}});
+  options->Add(&values->connections_max, {.name = "connections-max",
+                                          .section = "The port of connect",
+                                          .help = "Connections at once; more are refused.",
+                                          .min = "1",
+                                          .max = "100000",
+                                          .commands = {"connect"}});
 }
 
 void DeclareServices(AgentOptionValues* values, Options* options) {
@@ -273,6 +310,7 @@ void DeclareAgentOptions(AgentOptionValues* values, Options* options) {
   DeclareNames(values, options);
   DeclareServices(values, options);
   DeclareBehaviour(values, options);
+  DeclareConnect(values, options);
   DeclareObservation(values, options);
 }
 

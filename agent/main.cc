@@ -2,17 +2,21 @@
 // files and channels.
 #include <malloc.h>
 #include <pwd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "agent/admin_server.h"
 #include "agent/commands/check.h"
+#include "agent/commands/connect.h"
+#include "agent/commands/doctor.h"
 #include "agent/commands/drain.h"
 #include "agent/commands/exec.h"
 #include "agent/commands/mark.h"
@@ -21,6 +25,9 @@
 #include "agent/commands/run.h"
 #include "agent/commands/status.h"
 #include "agent/config.h"
+#include "agent/connect/local_port.h"
+#include "agent/doctor/machine.h"
+#include "agent/doctor/network.h"
 #include "agent/grpc_describe.h"
 #include "agent/grpc_services.h"
 #include "agent/grpc_transport.h"
@@ -69,6 +76,14 @@ class UserNames {
  private:
   std::map<uint32_t, std::string> names_;
 };
+
+// Raises the soft limit of open descriptors, as far as the hard one goes.
+void AllowDescriptors(uint64_t wanted) {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min<rlim_t>(wanted, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 GrpcTransportOptions TransportOptions(const AgentConfig& config) {
   return {.address = config.collector, .use_proxy = config.values.use_proxy};
@@ -121,9 +136,22 @@ World RealWorld(Logger* log, Random* random, ProcessSignals* signals) {
                       absl::Duration timeout) {
     return DescribeNode(TransportOptions(config), request, timeout);
   };
+  world.describe_collector = [](const AgentConfig& config,
+                                const ingest::v1::DescribeCollectorRequest& request,
+                                absl::Duration timeout) {
+    return DescribeCollector(TransportOptions(config), request, timeout);
+  };
   world.start_admin = [](const AgentConfig& config, AdminBoard* board) {
     return StartAdminServer(config.values.admin_host,
                             static_cast<uint16_t>(*config.values.admin_port), board);
+  };
+  world.open_local_port =
+      [log](const AgentConfig& config) -> absl::StatusOr<std::unique_ptr<LocalPort>> {
+    Forwarder::Options options;
+    std::tie(options.host, options.port) = *SplitAddress(config.collector);
+    options.connections_max = static_cast<size_t>(config.values.connections_max);
+    AllowDescriptors(2 * options.connections_max + 64);
+    return OpenLocalPort(config.listen.first, config.listen.second, options, RealClock(), log);
   };
   world.become_guest = BecomeGuest;
   return world;
@@ -172,6 +200,16 @@ int Dispatch(const Parsed& parsed, const Options& options, const World& world,
       return DrainCommand(parsed.config, world);
     case Command::kStatus:
       return StatusCommand(parsed.config, world);
+    case Command::kDoctor: {
+      const std::unique_ptr<Network> network = MakePosixNetwork();
+      const std::unique_ptr<Machine> machine = MakeLinuxMachine();
+      World seeing = world;
+      seeing.network = network.get();
+      seeing.machine = machine.get();
+      return DoctorCommand(parsed.config, seeing);
+    }
+    case Command::kConnect:
+      return ConnectCommand(parsed.config, world);
     case Command::kExec:
       return ExecCommand(parsed.config, world, parsed.line.rest).Run();
     case Command::kRegister:

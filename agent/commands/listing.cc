@@ -7,8 +7,21 @@
 #include "common/utf8.h"
 
 namespace tributary::agent {
-
 namespace {
+
+// Takes every watch and tells nothing.
+class CountingNotifier : public ChangeNotifier {
+ public:
+  absl::Status Watch(const std::string&) override {
+    ++watches;
+    return absl::OkStatus();
+  }
+  void Unwatch(const std::string&) override {}
+  std::vector<std::string> Changes(bool*) override { return {}; }
+  int descriptor() const override { return -1; }
+
+  uint64_t watches = 0;
+};
 
 bool IsSideFile(absl::string_view path) { return !IsEventFileName(BaseName(path)); }
 
@@ -72,7 +85,8 @@ LocalFiles ListLocalFiles(const AgentConfig& config, const World& world, Listed 
   Tailer::Options options;
   options.side_files = &side_files;
   for (const Logdir& logdir : config.logdirs) options.roots.push_back(logdir.path);
-  Tailer tailer(options, {.files = world.files, .clock = world.clock, .notifier = nullptr});
+  CountingNotifier notifier;
+  Tailer tailer(options, {.files = world.files, .clock = world.clock, .notifier = &notifier});
   LocalFiles local;
   for (const TailedFileId id : side_files.Poll(&tailer)) {
     const TailedFile& file = tailer.file(id);
@@ -83,6 +97,7 @@ LocalFiles ListLocalFiles(const AgentConfig& config, const World& world, Listed 
     }
     if (file.present) local.files.emplace(StreamKey(logdir.name, file.relative_path), file);
   }
+  local.directories = notifier.watches;
   LeaveOutLarger(which.bytes_max, &local);
   for (size_t root = 0; root < config.logdirs.size(); ++root) {
     if (!tailer.listing_complete(static_cast<int>(root)) &&
@@ -113,6 +128,7 @@ absl::StatusOr<KeptStreams> AskCollector(const AgentConfig& config, const NodeFa
                        ", not ", config.store, " as --store says"));
     }
     kept.node = page->node();
+    kept.agents.assign(page->agents().begin(), page->agents().end());
     kept.asset_bytes_max = page->asset_bytes_max();
     for (ingest::v1::StreamDescription& stream : *page->mutable_streams()) {
       StreamKey key(stream.logdir_name(), stream.path());

@@ -25,6 +25,8 @@ struct LocalFiles {
   std::map<StreamKey, TailedFile> files;
   // What could not be looked at, one line each.
   std::vector<std::string> problems;
+  // How many the logdirs have with all below them: as many need a watch.
+  uint64_t directories = 0;
   // Side files that are not delivered, one line each.
   std::vector<std::string> left_out;
 };
@@ -36,6 +38,8 @@ LocalFiles ListLocalFiles(const AgentConfig& config, const World& world,
 struct KeptStreams {
   // The node's name at the collector; empty if it knows no such node.
   std::string node;
+  // That are connected for this node now.
+  std::vector<ingest::v1::AgentDescription> agents;
   std::map<StreamKey, ingest::v1::StreamDescription> streams;
   // The largest side file that it takes, 0 for none; nullopt if it does not know the node.
   std::optional<uint64_t> asset_bytes_max;

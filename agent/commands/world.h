@@ -40,6 +40,9 @@ class AdminServer {
   virtual uint16_t port() const = 0;
 };
 class AdminBoard;
+class LocalPort;
+class Machine;
+class Network;
 
 // Everything outlives the command. Used by the main thread unless said otherwise.
 struct World {
@@ -74,10 +77,21 @@ struct World {
       const AgentConfig& config, const ingest::v1::DescribeNodeRequest& request,
       absl::Duration timeout)>
       describe;
+  // As in grpc_describe.h.
+  std::function<absl::StatusOr<ingest::v1::DescribeCollectorResponse>(
+      const AgentConfig& config, const ingest::v1::DescribeCollectorRequest& request,
+      absl::Duration timeout)>
+      describe_collector;
+  // For doctor; used by the main thread.
+  Network* network = nullptr;
+  Machine* machine = nullptr;
   // Serves `board` as the configuration says. Null: this program has no admin page.
   std::function<absl::StatusOr<std::unique_ptr<AdminServer>>(const AgentConfig& config,
                                                              AdminBoard* board)>
       start_admin;
+  // The port of connect, as the configuration says.
+  std::function<absl::StatusOr<std::unique_ptr<LocalPort>>(const AgentConfig& config)>
+      open_local_port;
   std::function<absl::Status()> become_guest;
 };
 

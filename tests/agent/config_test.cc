@@ -98,6 +98,33 @@ TEST_F(AgentConfigTest, OffLoopbackNeedsPlaintext) {
   }
 }
 
+TEST_F(AgentConfigTest, DoctorNeedsNoAgreementAndNoLogdir) {
+  const auto config = Parse({"doctor", "--collector", "head:6006"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->logdirs.empty());
+  EXPECT_TRUE(Parse({"doctor", "--collector", "head:6006", "--logdir", "not/there"}).ok());
+  EXPECT_THAT(Error({"doctor", "--collector", "head"}), HasSubstr("HOST:PORT"));
+}
+
+TEST_F(AgentConfigTest, ConnectListensOnLoopbackUnlessAgreedOtherwise) {
+  const std::vector<std::string> base = {"connect", "--collector", "head:6006", "--plaintext"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), base.begin(), base.end());
+    return more;
+  };
+  EXPECT_EQ(Parse(base)->listen, std::pair(std::string("localhost"), uint16_t{6006}));
+  EXPECT_EQ(Parse(with({"--listen", "[::1]:0"}))->listen,
+            std::pair(std::string("::1"), uint16_t{0}));
+  for (const char* listen : {"0.0.0.0:6006", "head:0", "[::]:1"}) {
+    EXPECT_THAT(Error(with({"--listen", listen})),
+                AllOf(HasSubstr("--no-auth"), HasSubstr(listen)));
+    EXPECT_TRUE(Parse(with({"--listen", listen, "--no-auth"})).ok());
+  }
+  EXPECT_THAT(Error(with({"--listen", "6006"})), HasSubstr("HOST:PORT with a port from 0"));
+  EXPECT_THAT(Error(with({"--use-proxy"})), HasSubstr("no proxy"));
+  EXPECT_THAT(Error({"connect", "--collector", "head:6006"}), HasSubstr("--plaintext"));
+}
+
 TEST_F(AgentConfigTest, Malformed_Logdirs) {
   EXPECT_THAT(Error({"plan"}), HasSubstr("--logdir DIR"));
   EXPECT_THAT(Error({"plan", "--logdir", ""}), HasSubstr("empty directory name"));

@@ -5,6 +5,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from namespaces import FarNodes  # noqa: E402
 from programs import Site  # noqa: E402
 
 
@@ -24,3 +25,11 @@ def site(tmp_path, request):
     report = getattr(request.node, "report_call", None)
     if report is not None and report.failed:
         print(made.logs())
+
+
+@pytest.fixture
+def far_nodes():
+    """Network namespaces beside this machine; they end with the test."""
+    nodes = FarNodes()
+    yield nodes
+    nodes.close()

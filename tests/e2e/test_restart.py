@@ -71,56 +71,19 @@ def test_a_successor_waits_until_its_predecessor_has_drained(site, tmp_path):
     assert second.running() and second.stop() == 0
 
 
-def ip(*command):
-    done = subprocess.run(["ip", *command], capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.skip(f"no network namespaces here: ip {' '.join(command)}: {done.stderr.strip()}")
-
-
-@pytest.fixture
-def far_node():
-    """A network namespace that reaches this machine as 10.213.77.1. `cut` pulls its cable: what dies afterwards cannot say goodbye."""
-    if os.geteuid() != 0:
-        pytest.skip("a network namespace needs root")
-    names = {}
-
-    def make(name):
-        names[name] = f"trib{os.getpid() % 10000}{name}"
-        ip("netns", "add", names[name])
-        ip("link", "add", names[name], "type", "veth", "peer", "name", "eth0", "netns", names[name])
-        ip("addr", "add", "10.213.77.1/30", "dev", names[name])
-        ip("link", "set", names[name], "up")
-        ip("-n", names[name], "addr", "add", "10.213.77.2/30", "dev", "eth0")
-        ip("-n", names[name], "link", "set", "eth0", "up")
-        return names[name]
-
-    def cut(name):
-        # Its own end: an address of this machine that went too would end the collector's socket.
-        subprocess.run(["ip", "-n", names[name], "link", "set", "eth0", "down"], capture_output=True)
-
-    def gone(name):
-        subprocess.run(["ip", "link", "del", names[name]], capture_output=True)
-        subprocess.run(["ip", "netns", "del", names[name]], capture_output=True)
-
-    make.cut = cut
-    yield make
-    for name in names:
-        gone(name)
-
-
-def test_fault_14_a_half_open_connection_holds_up_the_restarted_agent_for_seconds_only(site, tmp_path, far_node):
+def test_fault_14_a_half_open_connection_holds_up_the_restarted_agent_for_seconds_only(site, tmp_path, far_nodes):
     require(COLLECTOR)
     sources = write(tmp_path / "n" / "run" / FILE, 10)
-    namespace = far_node("a")
+    far_nodes.make("a")
     site.start_collector("--host", "0.0.0.0", "--plaintext", "--no-auth")
 
     def start(name):
-        return site.start(name, "ip", "netns", "exec", namespace, AGENT, "--collector", f"10.213.77.1:{site.port}", "--plaintext",
+        return site.start(name, *far_nodes.run_in("a"), AGENT, "--collector", f"{far_nodes.gateway('a')}:{site.port}", "--plaintext",
                           "--node", "n", "--logdir", tmp_path / "n")
 
     dead = start("dead")
     wait_for(lambda: site.durable(sources), "all is durable")
-    far_node.cut("a")
+    far_nodes.cut("a")
     dead.kill()
     sources |= write(tmp_path / "n" / "run" / FILE.replace(".1.0", ".2.0"), 10)
     # The node is back, on another way: its old connection is never ended by anybody.

@@ -1,0 +1,54 @@
+"""Machines of their own: network namespaces that reach this machine over a cable that can be pulled. Needs root."""
+
+import os
+import subprocess
+
+import pytest
+
+
+def ip(*command):
+    done = subprocess.run(["ip", *command], capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"no network namespaces here: ip {' '.join(command)}: {done.stderr.strip()}")
+
+
+class FarNodes:
+    """Nodes whose names of interfaces and addresses are this process's own, so that tests may run beside each other."""
+
+    def __init__(self):
+        if os.geteuid() != 0:
+            pytest.skip("a network namespace needs root")
+        self.names = {}
+        self.net = f"10.{200 + os.getpid() // 250 % 50}.{os.getpid() % 250}"
+
+    def make(self, name):
+        """The namespace of a new node, which has `address(name)`, and for which this machine is `gateway(name)`."""
+        namespace = f"t{os.getpid()}{name}"
+        number = 4 * len(self.names)
+        self.names[name] = (namespace, number)
+        ip("netns", "add", namespace)
+        ip("link", "add", namespace, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+        ip("addr", "add", self.gateway(name) + "/30", "dev", namespace)
+        ip("link", "set", namespace, "up")
+        ip("-n", namespace, "addr", "add", self.address(name) + "/30", "dev", "eth0")
+        ip("-n", namespace, "link", "set", "eth0", "up")
+        ip("-n", namespace, "link", "set", "lo", "up")
+        return namespace
+
+    def address(self, name):
+        return f"{self.net}.{self.names[name][1] + 2}"
+
+    def gateway(self, name):
+        return f"{self.net}.{self.names[name][1] + 1}"
+
+    def run_in(self, name):
+        return ["ip", "netns", "exec", self.names[name][0]]
+
+    def cut(self, name):
+        # Its own end: an address of this machine that went too would end the collector's socket.
+        subprocess.run(["ip", "-n", self.names[name][0], "link", "set", "eth0", "down"], capture_output=True)
+
+    def close(self):
+        for namespace, _ in self.names.values():
+            subprocess.run(["ip", "link", "del", namespace], capture_output=True)
+            subprocess.run(["ip", "netns", "del", namespace], capture_output=True)
