@@ -235,16 +235,18 @@ void SocketLoop::WaitForSockets(absl::Duration due) {
   const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout_ms);
   CHECK(count >= 0 || errno == EINTR, "epoll_wait: errno ", errno);
   for (int i = 0; i < count; ++i) {
-    const epoll_event& event = events[static_cast<size_t>(i)];
-    if (event.data.u64 == 0) {
+    // Copied: the system packs them, so that no reference may be taken to a number within.
+    const uint32_t happened = events[static_cast<size_t>(i)].events;
+    const uint64_t id = events[static_cast<size_t>(i)].data.u64;
+    if (id == 0) {
       uint64_t drained = 0;
       while (read(wake_, &drained, sizeof(drained)) < 0 && errno == EINTR) {
       }
       continue;
     }
     // Looked up only now: an earlier one of these may have ended it.
-    const auto found = sockets_.find(event.data.u64);
-    if (found != sockets_.end()) found->second->OnEvents(event.events);
+    const auto found = sockets_.find(id);
+    if (found != sockets_.end()) found->second->OnEvents(happened);
   }
 }
 
