@@ -54,10 +54,18 @@ bool ConsumeView(absl::string_view* rest, Location* location) {
   return true;
 }
 
+// Without the slashes before the last one of its beginning. Also keeps "//host" out of the places
+// that we send a browser to.
+absl::string_view OneSlash(absl::string_view path) {
+  while (absl::StartsWith(path, "//")) path.remove_prefix(1);
+  return path;
+}
+
 }  // namespace
 
 std::optional<Location> Locate(absl::string_view raw_path, absl::string_view path_prefix) {
   Location location;
+  raw_path = OneSlash(raw_path);
   absl::string_view rest = raw_path;
   if (!ConsumeEncoded(path_prefix, &rest)) return std::nullopt;
   if (!rest.empty() && rest.front() != '/') return std::nullopt;
@@ -73,8 +81,10 @@ std::optional<Location> Locate(absl::string_view raw_path, absl::string_view pat
     }
   }
   location.script_root = Canonical(raw_path.substr(0, raw_path.size() - rest.size()));
+  const std::string decoded = http::PercentDecode(rest);
+  rest = OneSlash(decoded);
   if (rest.size() > 1) absl::ConsumeSuffix(&rest, "/");
-  location.path = http::PercentDecode(rest);
+  location.path = std::string(rest);
   return location;
 }
 

@@ -33,10 +33,10 @@ struct Location {
   const IndexReader* index = nullptr;
 };
 
-// Takes the path prefix off, then the view, then "/experiment/<id>", twice if it is there twice:
-// the stock page opened below an experiment asks so. `raw_path` is as it was sent. nullopt if the
-// path is not below the prefix, or names no name space after "/ns/". An empty `path` means that the
-// folder's slash is missing.
+// Slashes at the beginning count as one, before and after what is taken off: the path prefix, then
+// the view, then "/experiment/<id>", twice if it is there twice: the stock page opened below an
+// experiment asks so. `raw_path` is as it was sent. nullopt if the path is not below the prefix, or
+// names no name space after "/ns/". An empty `path` means that the folder's slash is missing.
 std::optional<Location> Locate(absl::string_view raw_path, absl::string_view path_prefix);
 
 // Constant once filled; then thread-safe.

@@ -5,8 +5,11 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from comparison import record  # noqa: E402
 from namespaces import FarNodes  # noqa: E402
+from oracle import RealTensorBoard, settled  # noqa: E402
 from programs import Site  # noqa: E402
+from writers import everything  # noqa: E402
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,3 +36,41 @@ def far_nodes():
     nodes = FarNodes()
     yield nodes
     nodes.close()
+
+
+@pytest.fixture
+def reference(tmp_path):
+    """Starts real TensorBoards that end with the test."""
+    started = []
+
+    def start(logdir, samples=None, **more):
+        started.append(RealTensorBoard(logdir, tmp_path, samples, name=f"tensorboard-{len(started)}", **more))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+class Everything:
+    """A directory with every plugin's data by every writer; the real TensorBoard on it, and what that answers."""
+
+    def __init__(self, directory):
+        self.logdir = directory / "logs"
+        everything(self.logdir)
+        self.reference = RealTensorBoard(self.logdir, directory)
+        self.recorded = None
+
+    def answers(self, candidate):
+        """Recorded once, when the reference shows all that the candidate, which has loaded, shows."""
+        if self.recorded is None:
+            settled(self.reference, candidate)
+            self.recorded = list(record(self.reference.http))
+        return self.recorded
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    made = Everything(tmp_path_factory.mktemp("everything"))
+    yield made
+    made.reference.close()

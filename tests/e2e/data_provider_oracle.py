@@ -5,14 +5,46 @@ whole series. Keys of blobs are opaque: the bytes they lead to are compared.
 """
 
 import itertools
+import pathlib
+import subprocess
 
 import grpc
+from programs import wait_for
 from tensorboard.data.proto import data_provider_pb2 as pb
 from tensorboard.data.proto import data_provider_pb2_grpc
 
 KINDS = ("Scalars", "Tensors", "BlobSequences")
 ALL = 2**63 - 1
 SOME_POINTS = (0, 1, 3, 10)
+
+
+class DataServer:
+    """A program that is started as `tensorboard` starts its data server."""
+
+    def __init__(self, program, directory, *flags, samples=""):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.port_file, self.error_file = self.directory / "port", self.directory / "error"
+        command = [program, "--reload=1", f"--samples-per-plugin={samples}", "--port=0", f"--port-file={self.port_file}", "--die-after-stdin", *flags]
+        with open(self.directory / "log", "wb") as log:
+            self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=log, stderr=log)
+
+    def port(self):
+        wait_for(lambda: self.process.poll() is not None or (self.port_file.exists() and self.port_file.read_text().endswith("\n")), "the port is known", 10)
+        assert self.process.poll() is None, (self.directory / "log").read_text()
+        return int(self.port_file.read_text())
+
+    def end_input(self):
+        """The exit code after standard input ended."""
+        self.process.stdin.close()
+        return self.process.wait(timeout=10)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if not self.process.stdin.closed:
+            self.process.stdin.close()
 
 
 class DataProvider:

@@ -1,24 +1,28 @@
-"""Compares what two servers answer for scalars and time series, value by value.
+"""Compares what the real TensorBoard and the collector answer on any directory, over HTTP and gRPC, value by value.
 
-usage: oracle.py --bin DIR DIRECTORY
+usage: oracle.py [--bin DIR] [--most N] DIRECTORY
 
-Starts the real `tensorboard --load_fast=true` and the collector on DIRECTORY, both with every point kept, asks both every
-run, tag and series, and prints each difference. Exits with 0 if there is none.
-
-What is different on purpose is not compared: the version and location in /data/environment, plugins that only one side has,
-and runs that the collector splits because their writers ran at once (`<run>@<host>.<pid>`; TensorBoard loses points there).
+Starts `tensorboard --load_fast=true` and the collector on DIRECTORY, both with every point kept, asks both every route for everything
+in it, and TensorBoard's own data server and the collector every gRPC method; prints each difference. Exits with 0 if there is none.
+What is different on purpose is listed in collector/serve/HTTP_API.md and collector/README.md.
 """
 
 import argparse
-import json
+import contextlib
 import pathlib
 import re
 import sys
 import tempfile
+import time
 
+import tensorboard_data_server
+from comparison import compare, record
+from data_provider_oracle import DataProvider, DataServer, compare_providers
 from programs import COLLECTOR, Http, Program, WEBFILES, wait_for
 
-ALL_POINTS = "scalars=1000000"
+# Of every plugin: which points are chosen where there are too many is each server's own.
+ALL_POINTS = ",".join(f"{plugin}=1000000" for plugin in ("scalars", "images", "audio", "histograms", "distributions", "text", "pr_curves", "mesh"))
+QUIET_SECONDS = 6
 
 
 class RealTensorBoard:
@@ -48,78 +52,62 @@ class RealTensorBoard:
         self.program.stop()
 
 
-def answers(http):
-    """Everything that is compared: {name of the request: parsed answer}."""
-    yield "/data/runs", http.json("/data/runs")
-    tags = http.json("/data/plugin/scalars/tags")
-    yield "/data/plugin/scalars/tags", tags
-    listed = http.json("/data/plugin/timeseries/tags")
-    yield "timeseries/tags scalars", listed["scalars"]
-    for run, series in sorted(tags.items()):
-        for tag in sorted(series):
-            yield f"scalars {run!r} {tag!r}", http.json("/data/plugin/scalars/scalars", run=run, tag=tag)
-    by_tag = {}
-    for run, series in tags.items():
-        for tag in series:
-            by_tag.setdefault(tag, []).append(run)
-    for tag, runs in sorted(by_tag.items()):
-        yield f"scalars_multirun {tag!r}", http.post_json("/data/plugin/scalars/scalars_multirun", {"tag": tag, "runs": runs})
-        requests = json.dumps([{"plugin": "scalars", "tag": tag}])
-        path = "/experiment/defaultExperimentId/data/plugin/timeseries/timeSeries"
-        yield f"timeSeries {tag!r}", http.post_json(path, {"requests": requests})
-    for query in ("", "?run=nope&tag=nope", "?run=nope"):
-        yield f"scalars{query} status", http.request("/data/plugin/scalars/scalars" + query)[0]
-    yield "hparams", http.json("/data/plugin/hparams/experiment", request="{}")
-    yield "unknown route", http.request("/data/plugin/scalars/nope")[0]
+def settled(reference, candidate):
+    """Waits until both have loaded; the reference looks for projections only when asked, and later."""
+    reference.wait_for_runs(candidate.json("/data/runs"))
+    try:
+        wait_for(lambda: enabled(reference.http) == enabled(candidate), "both list the same dashboards", 10, every=0.3)
+    except TimeoutError:
+        pass  # the comparison tells
 
 
-def compare(reference, candidate):
-    """The differences, one line each; `reference` and `candidate` are Http."""
-    differences = []
-    expected, actual = dict(answers(reference)), dict(answers(candidate))
-    for name in sorted(expected.keys() | actual.keys()):
-        if name not in actual or name not in expected:
-            differences.append(f"{name}: only the {'reference' if name in expected else 'candidate'} has it")
-        elif not equal(name, expected[name], actual[name]):
-            differences.append(f"{name}: {shorten(expected[name])} expected, {shorten(actual[name])} answered")
-    return differences, len(expected)
+def enabled(http):
+    return {name: about["enabled"] for name, about in http.json("/data/plugins_listing").items()}
 
 
-def equal(name, expected, actual):
-    # /data/runs orders by start time; runs that started at the same moment have no order of their own at the reference.
-    return sorted(expected) == sorted(actual) if name == "/data/runs" else expected == actual
-
-
-def shorten(value):
-    text = json.dumps(value, sort_keys=True)
-    return text if len(text) < 300 else text[:300] + f"... ({len(text)} bytes)"
+def compare_directory(logdir, binary, most, directory):
+    """Both programs on the directory, over HTTP and gRPC."""
+    port_file = directory / "port"
+    collector = Program([binary, "--logdir", logdir, "--port", "0", "--port-file", port_file, "--webfiles", WEBFILES, "--samples_per_plugin", ALL_POINTS],
+                        directory / "collector.log")
+    with contextlib.ExitStack() as started:
+        started.callback(collector.stop)
+        wait_for(port_file.exists, "the collector listens")
+        port = int(port_file.read_text())
+        candidate = Http(f"http://127.0.0.1:{port}")
+        wait_for(candidate.ready, "the collector has loaded everything", 600)
+        reference = RealTensorBoard(logdir, directory)
+        started.callback(reference.close)
+        settled(reference, candidate)
+        # While it loads, TensorBoard shows what it has read every 5 s.
+        last = time.monotonic()
+        before = None
+        while time.monotonic() - last < QUIET_SECONDS:
+            listed = [reference.http.json(f"/data/plugin/{plugin}/tags") for plugin in ("scalars", "images", "text")]
+            if listed != before:
+                last, before = time.monotonic(), listed
+            time.sleep(0.5)
+        differences, asked = compare(record(reference.http, most=most), candidate)
+        server = DataServer(tensorboard_data_server.server_binary(), directory / "data server", f"--logdir={logdir}", samples=ALL_POINTS)
+        started.callback(server.close)
+        providers = [DataProvider(server.port()), DataProvider(port)]
+        wait_for(lambda: len(providers[0].runs()) >= len(reference.http.json("/data/runs")), "the data server lists all runs", 600)
+        time.sleep(QUIET_SECONDS)
+        found, count = compare_providers(*providers)
+        return differences + [f"gRPC {line}" for line in found], asked + count
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", type=pathlib.Path)
+    parser.add_argument("--bin", type=pathlib.Path, default=COLLECTOR.parent)
+    parser.add_argument("--most", type=int, default=2000, help="questions of each route; more are chosen from evenly (default: %(default)s)")
     parser.add_argument("directory", type=pathlib.Path)
     options = parser.parse_args()
     if not options.directory.is_dir():
         print(f"error: no such directory: {options.directory}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as directory:
-        port_file = pathlib.Path(directory) / "port"
-        binary = options.bin / "tributary-collector" if options.bin else COLLECTOR
-        collector = Program([binary, "--logdir", options.directory, "--port", "0", "--port-file", port_file, "--webfiles", WEBFILES,
-                             "--samples_per_plugin", ALL_POINTS], pathlib.Path(directory) / "collector.log")
-        try:
-            wait_for(port_file.exists, "the collector listens")
-            candidate = Http(f"http://127.0.0.1:{port_file.read_text().strip()}")
-            wait_for(candidate.ready, "the collector has loaded everything", 600)
-            reference = RealTensorBoard(options.directory, directory)
-            try:
-                reference.wait_for_runs(candidate.json("/data/runs"))
-                differences, asked = compare(reference.http, candidate)
-            finally:
-                reference.close()
-        finally:
-            collector.stop()
+        differences, asked = compare_directory(options.directory, options.bin / "tributary-collector", options.most, pathlib.Path(directory))
     for difference in differences:
         print(difference)
     print(f"{asked} answers compared, {len(differences)} differences")

@@ -88,16 +88,24 @@ class Program:
         raise RuntimeError(f"{self.command[0]} has no VmRSS: it ended")
 
 
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """An answer that leads elsewhere is an answer too."""
+
+    def redirect_request(self, *_):
+        return None
+
+
 class Http:
     """GET and POST against one server; answers are (status, headers, body)."""
 
     def __init__(self, base):
         self.base = base.rstrip("/")
+        self.opener = urllib.request.build_opener(NoRedirects, urllib.request.ProxyHandler({}))
 
-    def request(self, path, body=None, headers=None, timeout=30):
-        request = urllib.request.Request(self.base + path, data=body, headers=headers or {})
+    def request(self, path, body=None, headers=None, timeout=30, method=None):
+        request = urllib.request.Request(self.base + path, data=body, headers=headers or {}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
+            with self.opener.open(request, timeout=timeout) as answer:
                 return answer.status, dict(answer.headers), answer.read()
         except urllib.error.HTTPError as error:
             return error.code, dict(error.headers), error.read()

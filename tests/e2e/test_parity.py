@@ -1,169 +1,103 @@
-"""The same directory, the real TensorBoard beside the collector: every scalar answer is equal."""
+"""The same bytes, the real TensorBoard beside the collector: every answer of every route is equal, or different on purpose."""
 
-import math
+import pathlib
 import struct
 
 import pytest
-from event_files import EventFile, record
-from oracle import ALL_POINTS, RealTensorBoard, compare
+from comparison import compare, record
+from event_files import EventFile
+from on_purpose import DIFFERENCES
+from oracle import ALL_POINTS, settled
 from programs import wait_for
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
-from tensorboard.compat.proto.tensor_pb2 import TensorProto
-from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
-from tensorboard.compat.proto.types_pb2 import DT_FLOAT
+from questions import QUESTIONS
+from writers import hparams
+from writers.basics import START, no_hparams
+from writers.scalars import file_name, odd_values, plain_runs, requeue
 
-START = 1_700_000_000
-
-
-def file_name(second, host="node", pid=100, number=0):
-    return f"events.out.tfevents.{second}.{host}.{pid}.{number}"
+HTTP_API = pathlib.Path(__file__).parents[2] / "collector" / "serve" / "HTTP_API.md"
+FEW = 40  # questions of each route, where a whole comparison is made elsewhere
 
 
-def tensor_scalar(wall_time, step, tag, value, content=False, description=""):
-    tensor = TensorProto(dtype=DT_FLOAT, tensor_shape=TensorShapeProto())
-    if content:
-        tensor.tensor_content = struct.pack("<f", value)
-    else:
-        tensor.float_val.append(value)
-    metadata = SummaryMetadata(summary_description=description, display_name=f"shown {tag}")
-    metadata.plugin_data.plugin_name = "scalars"
-    return Event(wall_time=wall_time, step=step, summary=Summary(value=[Summary.Value(tag=tag, tensor=tensor, metadata=metadata)])).SerializeToString()
+def check(expected, candidate, at_least):
+    differences, asked = compare(expected, candidate)
+    assert not differences, f"{len(differences)} of {asked} answers differ:\n" + "\n".join(differences[:40])
+    assert asked >= at_least
 
 
-def write_plain_runs(logdir):
-    for run in ("a", "a/b/c", "b", "."):
-        file = EventFile(logdir / run / file_name(START + len(run)), START + len(run))
-        for step in range(300):
-            file.scalar("loss", step, 1 / (step + 1)).scalar("accuracy/top 1", step, step / 300)
-        file.close()
-
-
-def write_tensor_scalars(logdir):
-    file = EventFile(logdir / "tensors" / file_name(START + 10), START + 10)
-    for step in range(50):
-        file.raw(record(tensor_scalar(START + 10 + step, step, "loss", 0.1 * step, content=step % 2 == 0)))
-    file.close()
-
-
-def write_odd_values(logdir):
-    file = EventFile(logdir / "odd ünïcode & \"quotes\" %41+" / file_name(START + 20), START + 20)
-    for step, value in enumerate((math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-45, 3.4e38, 0.1)):
-        file.scalar("values", step, value)
-    for step in (-(2**63), -5, 0, 2**53 + 1, 2**63 - 1):
-        file.scalar("steps", step, 1.0)
-    file.scalar("", 1, 2.0).scalar("tag/with spaces, ümlaut & <b>\"", 1, 2.0).scalar("one point", 7, 7.0)
-    file.close()
-
-
-def write_restart_in_one_file(logdir):
-    file = EventFile(logdir / "restart" / file_name(START + 30), START + 30)
-    for step in [*range(100), *range(50, 120), 119, 119, 10, 11]:
-        file.scalar("loss", step, float(step))
-    file.close()
-
-
-def write_requeue(logdir):
-    """One run, three hosts one after another, each going on a little before where the former ended."""
-    for number, host in enumerate(("h1", "h2", "h3")):
-        second = START + 100 + 1000 * number
-        file = EventFile(logdir / "requeue" / file_name(second, host, 7 + number), second)
-        for step in range(number * 90, number * 90 + 100):
-            file.scalar("loss", step, step + number / 10, second + step)
-        file.close()
-
-
-def write_torn_tail(logdir):
-    file = EventFile(logdir / "torn" / file_name(START + 40), START + 40)
-    for step in range(20):
-        file.scalar("loss", step, float(step))
-    file.raw(record(b"\x09" + b"\0" * 40)[:25])
-    file.close()
-
-
-def write_several_values_in_one_event(logdir):
-    file = EventFile(logdir / "multi" / file_name(START + 50), START + 50)
-    for step in range(10):
-        summary = Summary(value=[Summary.Value(tag=f"v{number}", simple_value=number * step) for number in range(5)])
-        file.raw(record(Event(wall_time=START + step, step=step, summary=summary).SerializeToString()))
-    file.close()
-
-
-WRITERS = [write_plain_runs, write_tensor_scalars, write_odd_values, write_restart_in_one_file, write_requeue, write_torn_tail,
-           write_several_values_in_one_event]
-
-
-@pytest.fixture
-def reference(tmp_path):
-    started = []
-
-    def start(logdir, samples=ALL_POINTS):
-        started.append(RealTensorBoard(logdir, tmp_path, samples))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.close()
-
-
-def compare_with_reference(site, reference, logdir, samples):
-    flags = ["--samples_per_plugin", samples] if samples else []
-    site.start_collector("--logdir", logdir, *flags, data=False)
+def compare_in_place(site, reference, logdir, samples=None, plugins=QUESTIONS, most=1 << 30, at_least=100):
+    site.start_collector("--logdir", logdir, *(["--samples_per_plugin", samples] if samples else []), data=False)
     server = reference(logdir, samples)
-    server.wait_for_runs(site.http.json("/data/runs"))
-    differences, asked = compare(server.http, site.http)
-    assert asked > 10
-    assert not differences, "\n".join(differences)
+    settled(server, site.http)
+    check(record(server.http, plugins, most), site.http, at_least)
 
 
-@pytest.mark.parametrize("samples", [ALL_POINTS, None], ids=["all points", "defaults"])
-def test_every_kind_of_run_in_place(site, reference, tmp_path, samples):
-    logdir = tmp_path / "logs"
-    for write in WRITERS:
-        write(logdir)
-    compare_with_reference(site, reference, logdir, samples)
+def test_everything_in_place(site, whole):
+    site.start_collector("--logdir", whole.logdir, "--samples_per_plugin", ALL_POINTS, data=False)
+    check(whole.answers(site.http), site.http, 6500)
+
+
+def test_everything_through_an_agent(site, whole):
+    """Runs have the same names as there; what lies beside the event files is not compared."""
+    site.start_collector("--samples_per_plugin", ALL_POINTS)
+    site.once("node", whole.logdir, flags=("--namespace", ""))
+    answers = [answer for answer in whole.answers(site.http) if "projector" not in answer.question.url and "plugins_listing" not in answer.question.path]
+    check(answers, site.http, 6000)
+
+
+def test_everything_with_default_samples(site, reference, whole):
+    compare_in_place(site, reference, whole.logdir, most=FEW, at_least=1000)
+
+
+def nothing(logdir):
+    logdir.mkdir()
+
+
+@pytest.mark.parametrize("write", [hparams.session_without_a_number, hparams.session_in_the_root, hparams.described_experiment, hparams.keras_callbacks,
+                                   hparams.tensorboardx_hparams])
+def test_hparams(site, reference, tmp_path, write):
+    """All sessions below one directory are one experiment: each kind has one of its own."""
+    write(tmp_path / "logs")
+    compare_in_place(site, reference, tmp_path / "logs", plugins=["hparams"])
+
+
+@pytest.mark.parametrize("write", [nothing, no_hparams])
+def test_dashboards_without_data(site, reference, tmp_path, write):
+    write(tmp_path / "logs")
+    compare_in_place(site, reference, tmp_path / "logs")
 
 
 def test_long_series_with_all_points(site, reference, tmp_path):
     file = EventFile(tmp_path / "logs" / "long" / file_name(START), START)
-    for step in range(20_000):
+    for step in range(3000):
         file.scalar("loss", step, float((step * 7919) % 1000))
     file.close()
-    compare_with_reference(site, reference, tmp_path / "logs", ALL_POINTS)
+    compare_in_place(site, reference, tmp_path / "logs", ALL_POINTS, ["scalars", "timeseries", "custom_scalars"], at_least=50)
+
+
+def test_very_many_tags(site, reference, tmp_path):
+    file = EventFile(tmp_path / "logs" / "many" / file_name(START), START)
+    for number in range(12_345):
+        file.scalar(f"group {number % 100}/tag {number}", 1, float(number))
+    file.close()
+    compare_in_place(site, reference, tmp_path / "logs", plugins=["scalars", "timeseries"], most=10, at_least=50)
 
 
 def test_three_nodes_through_agents(site, reference, tmp_path):
     """The reference serves the union of the nodes' directories, each below its node's name."""
     union = tmp_path / "union"
-    for node, write in (("node0", write_plain_runs), ("node1", write_requeue), ("node2", write_odd_values)):
+    for node, write in (("node0", plain_runs), ("node1", requeue), ("node2", odd_values)):
         write(union / node)
     site.start_collector("--samples_per_plugin", ALL_POINTS)
     for node in ("node0", "node1", "node2"):
         site.once(node, union / node)
-    server = reference(union)
+    server = reference(union, ALL_POINTS)
     server.wait_for_runs(wait_for(lambda: site.http.json("/data/runs"), "the collector lists runs"))
-    differences, _ = compare(server.http, site.http)
-    assert not differences, "\n".join(differences)
+    check(record(server.http, ["core", "scalars", "timeseries"]), site.http, 100)
 
 
-@pytest.mark.parametrize("writer", ["tensorboardX", "tensorboard"])
-def test_files_of_real_writers(site, reference, tmp_path, writer):
-    logdir = tmp_path / "logs"
-    if writer == "tensorboardX":
-        from tensorboardX import SummaryWriter
-
-        with SummaryWriter(str(logdir / "run")) as real:
-            for step in range(200):
-                real.add_scalar("loss", 1 / (step + 1), step)
-                real.add_scalars("group", {"one": step, "two": 2 * step}, step)
-    else:
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-        real = EventFileWriter(str(logdir / "run"))
-        for step in range(200):
-            real.add_event(Event(wall_time=START + step, step=step, summary=Summary(value=[Summary.Value(tag="loss", simple_value=0.5 * step)])))
-        real.close()
-    compare_with_reference(site, reference, logdir, ALL_POINTS)
+def test_every_difference_on_purpose_has_its_row_in_the_table():
+    rows = {line.split("|")[1].strip() for line in HTTP_API.read_text().splitlines() if line.startswith("| ")}
+    assert {row for row, _, _ in DIFFERENCES} <= rows
 
 
 def test_two_live_writers_in_one_directory_lose_no_point_and_add_none(site, tmp_path):

@@ -14,6 +14,8 @@
 namespace tributary::serve {
 namespace {
 
+// The plugin of these routes: it has no tab.
+constexpr absl::string_view kCore = "core";
 // The only one with a page of its own, in a frame.
 constexpr absl::string_view kProjector = "projector";
 
@@ -194,9 +196,10 @@ http::Response CorePlugin::PluginEntry(const http::Request& request) const {
                                  "</script></body>\n");
     return response;
   }
-  const bool known =
-      std::any_of(kDashboards.begin(), kDashboards.end(),
-                  [name](const Dashboard& dashboard) { return dashboard.id == name; });
+  const bool known = name == kCore || std::any_of(kDashboards.begin(), kDashboards.end(),
+                                                  [name](const Dashboard& dashboard) {
+                                                    return dashboard.id == name;
+                                                  });
   if (!known) return ErrorAnswer(absl::NotFoundError(absl::StrCat("no plugin \"", name, "\"")));
   return ErrorAnswer(
       absl::InvalidArgumentError(absl::StrCat("plugin \"", name, "\" has no page of its own")));

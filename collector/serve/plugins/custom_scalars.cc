@@ -86,7 +86,7 @@ absl::StatusOr<http::Response> CustomScalarsPlugin::Layout(const http::Request&,
   SeriesFilter filter;
   filter.plugin_name = kCustomScalars;
   filter.tags = {kLayoutTag};
-  for (const SeriesInfo& series : index.ListSeries(filter)) {
+  for (const SeriesInfo& series : SeriesOf(index, filter)) {
     ASSIGN_OR_RETURN(const std::optional<tensorboard::Layout> layout, ReadLayout(index, series));
     if (!layout.has_value()) continue;
     if (merged.has_value()) {
@@ -118,7 +118,7 @@ absl::StatusOr<http::Response> CustomScalarsPlugin::Scalars(const http::Request&
     SeriesFilter filter;
     filter.plugin_name = kScalars;
     filter.runs = {run};
-    for (const SeriesInfo& series : index.ListSeries(filter)) {
+    for (const SeriesInfo& series : SeriesOf(index, filter)) {
       if (!pattern->MatchStart(series.tag.value())) continue;
       ASSIGN_OR_RETURN(const ScalarPoints points,
                        ReadScalarSeries(index, series.run, series.tag, points_max_));

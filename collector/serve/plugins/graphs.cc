@@ -70,6 +70,8 @@ absl::StatusOr<Message> Parse(const std::string& bytes) {
 http::Response TextAnswer(const google::protobuf::Message& message) {
   google::protobuf::TextFormat::Printer printer;
   printer.SetHideUnknownFields(true);
+  // The page shows names as they stand there.
+  printer.SetUseUtf8StringEscaping(true);
   http::Response response;
   response.content_type = "text/x-protobuf; charset=utf-8";
   printer.PrintToString(message, &response.body);
@@ -128,7 +130,7 @@ absl::StatusOr<http::Response> GraphsPlugin::Info(const http::Request&,
   const auto list = [&index](const char* plugin) {
     SeriesFilter filter;
     filter.plugin_name = plugin;
-    return index.ListSeries(filter);
+    return SeriesOf(index, filter);
   };
   for (const char* plugin : {kRunMetadataGraph, kRunMetadata, kKerasModel}) {
     for (const SeriesInfo& series : list(plugin)) {

@@ -60,8 +60,8 @@ Distribution CompressHistogram(const std::vector<Bucket>& buckets) {
   const auto before = [&shares](size_t i) { return i == 0 ? 0.0 : shares[i - 1]; };
   size_t i = 0;
   for (auto& [basis_points, value] : result) {
-    while (i < shares.size() && !(shares[i] > basis_points)) ++i;
-    while (i < shares.size() && shares[i] == before(i)) ++i;  // empty buckets
+    while (i < shares.size() && shares[i] <= basis_points) ++i;  // NaN is above all
+    while (i < shares.size() && shares[i] == before(i)) ++i;     // empty buckets
     if (i == shares.size()) {
       value = buckets.back().right;
       continue;

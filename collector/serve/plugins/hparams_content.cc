@@ -12,6 +12,7 @@
 #include "absl/strings/strip.h"
 #include "collector/serve/plugins/csv.h"
 #include "collector/serve/plugins/scalars.h"
+#include "collector/serve/plugins/series_listing.h"
 
 namespace tributary::serve {
 namespace {
@@ -135,7 +136,7 @@ void AddMetrics(const HparamsContent& content, const IndexReader& index, Experim
   std::set<std::pair<std::string, std::string>> names;  // (tag, group)
   SeriesFilter filter;
   filter.plugin_name = kScalars;
-  for (const SeriesInfo& series : index.ListSeries(filter)) {
+  for (const SeriesInfo& series : SeriesOf(index, filter)) {
     const std::optional<std::string> session = SessionAbove(content.sessions, series.run.value());
     if (session.has_value()) {
       names.emplace(series.tag.value(), GroupOf(*session, series.run.value()));
@@ -175,7 +176,7 @@ HparamsContent ReadHparams(const IndexReader& index) {
   std::map<std::string, tensorboard::hparams::SessionEndInfo> ends;
   SeriesFilter filter;
   filter.plugin_name = "hparams";
-  for (const SeriesInfo& series : index.ListSeries(filter)) {
+  for (const SeriesInfo& series : SeriesOf(index, filter)) {
     HParamsPluginData data;
     if (!data.ParseFromString(series.metadata->plugin_content) || data.version() != 0) continue;
     const std::string& tag = series.tag.value();

@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "collector/serve/plugins/pattern.h"
 #include "collector/serve/plugins/scalars.h"
+#include "collector/serve/plugins/series_listing.h"
 #include "common/status_macros.h"
 
 namespace tributary::serve {
@@ -41,8 +42,8 @@ std::optional<MetricValue> NewestPoint(const IndexReader& index, const std::stri
                                        const MetricName& name) {
   const RunName run = MetricRun(session, name.group());
   const Tag tag(name.tag());
-  const std::optional<SeriesInfo> series = index.FindSeries(run, tag);
-  if (!series.has_value() || series->metadata->plugin_name != kScalars) return std::nullopt;
+  const absl::StatusOr<SeriesInfo> series = FindSeriesOf(index, kScalars, run, tag);
+  if (!series.ok()) return std::nullopt;
   IndexReader::ScalarQuery query;
   query.points_max = 0;
   query.from_step = series->max_step.value();

@@ -39,7 +39,7 @@ std::vector<Part> Parts(const IndexReader& index, const std::optional<std::strin
   filter.plugin_name = kMesh;
   if (run.has_value()) filter.runs = {*run};
   std::vector<Part> parts;
-  for (SeriesInfo& series : index.ListSeries(filter)) {
+  for (SeriesInfo& series : SeriesOf(index, filter)) {
     MeshPluginData data;
     if (!data.ParseFromString(series.metadata->plugin_content) || data.version() != 0) continue;
     if (data.components() == 0) {

@@ -37,7 +37,8 @@ void WriteScalarPoints(const ScalarPoints& points, JsonWriter* writer) {
 absl::StatusOr<ScalarPoints> ReadScalarSeries(const IndexReader& index, const RunName& run,
                                               const Tag& tag, uint64_t points_max) {
   const std::optional<SeriesInfo> info = index.FindSeries(run, tag);
-  if (info.has_value() && info->metadata->plugin_name != kScalars) {
+  if (info.has_value() && !(info->metadata->plugin_name == kScalars &&
+                            info->metadata->data_class == DataClass::kScalar)) {
     return absl::NotFoundError(absl::StrCat("run=\"", run.value(), "\", tag=\"", tag.value(),
                                             "\" is no series of scalars"));
   }

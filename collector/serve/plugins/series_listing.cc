@@ -1,9 +1,9 @@
 #include "collector/serve/plugins/series_listing.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "collector/serve/markdown.h"
 #include "tensorboard/plugins/scalar.pb.h"
@@ -19,6 +19,15 @@ bool IsKnownVersion(absl::string_view content) {
          data.version() == 0;
 }
 
+// Every plugin reads data of one class.
+bool IsRead(const SeriesMetadata& metadata, absl::string_view plugin) {
+  if (metadata.plugin_name != plugin) return false;
+  if (plugin == "scalars") return metadata.data_class == DataClass::kScalar;
+  const bool reads_blobs =
+      plugin == "images" || plugin == "audio" || absl::StartsWith(plugin, "graph");
+  return metadata.data_class == (reads_blobs ? DataClass::kBlobSequence : DataClass::kTensor);
+}
+
 }  // namespace
 
 uint64_t SampleLimit(const SampleLimits& limits, const std::string& plugin,
@@ -27,15 +36,21 @@ uint64_t SampleLimit(const SampleLimits& limits, const std::string& plugin,
   return found == limits.end() ? route_default : found->second;
 }
 
+std::vector<SeriesInfo> SeriesOf(const IndexReader& index, const SeriesFilter& filter) {
+  std::vector<SeriesInfo> series = index.ListSeries(filter);
+  std::erase_if(series, [&filter](const SeriesInfo& info) {
+    return !IsRead(*info.metadata, filter.plugin_name);
+  });
+  return series;
+}
+
 std::vector<SeriesInfo> KnownSeries(const IndexReader& index, const std::string& plugin) {
   SeriesFilter filter;
   filter.plugin_name = plugin;
-  std::vector<SeriesInfo> series = index.ListSeries(filter);
-  series.erase(std::remove_if(series.begin(), series.end(),
-                              [](const SeriesInfo& info) {
-                                return !IsKnownVersion(info.metadata->plugin_content);
-                              }),
-               series.end());
+  std::vector<SeriesInfo> series = SeriesOf(index, filter);
+  std::erase_if(series, [](const SeriesInfo& info) {
+    return !IsKnownVersion(info.metadata->plugin_content);
+  });
   return series;
 }
 
@@ -66,7 +81,7 @@ void WriteTags(const std::vector<SeriesInfo>& series, JsonWriter* writer,
 absl::StatusOr<SeriesInfo> FindSeriesOf(const IndexReader& index, const std::string& plugin,
                                         const RunName& run, const Tag& tag) {
   std::optional<SeriesInfo> info = index.FindSeries(run, tag);
-  if (!info.has_value() || info->metadata->plugin_name != plugin) {
+  if (!info.has_value() || !IsRead(*info->metadata, plugin)) {
     return absl::NotFoundError(absl::StrCat("no ", plugin, " data for run=\"", run.value(),
                                             "\", tag=\"", tag.value(), "\""));
   }

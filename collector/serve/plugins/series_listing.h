@@ -20,15 +20,20 @@ namespace tributary::serve {
 using SampleLimits = std::map<std::string, uint64_t>;
 uint64_t SampleLimit(const SampleLimits& limits, const std::string& plugin, uint64_t route_default);
 
-// Series of one plugin whose content has a version that we know (0), by (run, tag). Others are
-// shown by no dashboard.
+// Series that the dashboard of `filter.plugin_name` reads, by (run, tag): a writer may give a
+// plugin's name to data of another class.
+std::vector<SeriesInfo> SeriesOf(const IndexReader& index, const SeriesFilter& filter);
+
+// Those of one plugin whose content has a version that we know (0). Others are shown by no
+// dashboard.
 std::vector<SeriesInfo> KnownSeries(const IndexReader& index, const std::string& plugin);
 
 // Writes {run: {tag: {"displayName", "description", ...}}}; `more` adds members, and may be null.
 void WriteTags(const std::vector<SeriesInfo>& series, JsonWriter* writer,
                const std::function<void(const SeriesInfo&, JsonWriter*)>& more);
 
-// The one series that a request names, or NotFound. A series of another plugin does not count.
+// The one series that a request names, or NotFound. A series of another plugin or class does not
+// count.
 absl::StatusOr<SeriesInfo> FindSeriesOf(const IndexReader& index, const std::string& plugin,
                                         const RunName& run, const Tag& tag);
 

@@ -101,7 +101,7 @@ std::vector<RunName> RunsWith(const IndexReader& index, const std::string& plugi
   filter.plugin_name = plugin;
   filter.tags = {tag.value()};
   std::vector<RunName> runs;
-  for (const SeriesInfo& info : index.ListSeries(filter)) runs.push_back(info.run);
+  for (const SeriesInfo& info : SeriesOf(index, filter)) runs.push_back(info.run);
   return runs;
 }
 

@@ -1,4 +1,5 @@
 // Histograms, distributions and images: values that are read back from records.
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -160,6 +161,12 @@ TEST(CompressHistogramTest, EmptyBucketsAreSkipped) {
 TEST(CompressHistogramTest, CountsThatAreAllZeroHaveNoShape) {
   for (const auto& [basis_points, value] : CompressHistogram({{0, 1, 0}, {1, 2, 0}})) {
     EXPECT_EQ(value, 2);
+  }
+}
+
+TEST(CompressHistogramTest, CountsThatAreNoNumbersMakeNone) {
+  for (const auto& [basis_points, value] : CompressHistogram({{0, 1, std::nan("")}, {1, 2, 5}})) {
+    EXPECT_TRUE(std::isnan(value)) << basis_points;
   }
 }
 

@@ -87,14 +87,14 @@ TEST_F(GraphsTest, UnreadableFileIs503) {
 }
 
 TEST_F(GraphsTest, GraphIsLinesOfText) {
-  GraphDef graph = OneNode("scope/n\n\"");
+  GraphDef graph = OneNode("scope/ü\n\"");
   (*graph.mutable_node(0)->mutable_attr())["b"].set_b(false);
   (*graph.mutable_node(0)->mutable_attr())["a"].set_s("\x01");
   AddGraph(graph.SerializeAsString());
   const http::Response response = Get(absl::StrCat(kGraph, "?run=a"));
   EXPECT_EQ(response.content_type, "text/x-protobuf; charset=utf-8");
   EXPECT_EQ(response.body,
-            "node {\n  name: \"scope/n\\n\\\"\"\n  attr {\n    key: \"a\"\n    value {\n"
+            "node {\n  name: \"scope/ü\\n\\\"\"\n  attr {\n    key: \"a\"\n    value {\n"
             "      s: \"\\001\"\n    }\n  }\n  attr {\n    key: \"b\"\n    value {\n"
             "      b: false\n    }\n  }\n}\n");
   EXPECT_EQ(Json("/data/plugin/graphs/info"), R"({"a":{"run":"a","run_graph":true,"tags":{}}})");

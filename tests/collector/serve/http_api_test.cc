@@ -42,7 +42,7 @@ class HttpApiTest : public ServeTest {
 TEST_F(HttpApiTest, UnknownPathsAre404) {
   for (const char* path :
        {"/data/nothing", "/data/plugin/nothing/tags", "/index.js", "/data",
-        "/data/plugin/text/nothing", "/favicon.ico", "//data/runs", "/DATA/runs"}) {
+        "/data/plugin/text/nothing", "/favicon.ico", "/data//runs", "/DATA/runs"}) {
     const http::Response response = Get(path);
     EXPECT_EQ(response.status, 404) << path;
     EXPECT_EQ(response.body, "Not found") << path;

@@ -46,6 +46,16 @@ TEST(LocateTest, RelativeRootLeadsToThePrefix) {
   EXPECT_EQ(Locate("/tb/experiment/x/", "/tb")->relative_root, "../../");
 }
 
+TEST(LocateTest, SlashesAtTheBeginningCountAsOne) {
+  EXPECT_EQ(Locate("//data/runs", "")->path, "/data/runs");
+  EXPECT_EQ(Locate("///", "")->path, "/");
+  EXPECT_EQ(Locate("/tb//data/runs", "/tb")->path, "/data/runs");
+  EXPECT_EQ(Locate("/experiment/x//data/runs", "")->path, "/data/runs");
+  EXPECT_EQ(Locate("/data//runs", "")->path, "/data//runs");
+  // A browser would take "//experiment/x/" for another host.
+  EXPECT_EQ(Locate("//experiment/x", "")->script_root, "/experiment/x");
+}
+
 TEST(LocateTest, ScriptRootIsWhatWasTakenOff) {
   EXPECT_EQ(Locate("/tb/experiment/x/data/runs", "/tb")->script_root, "/tb/experiment/x");
   EXPECT_EQ(Locate("/data/runs", "")->script_root, "");

@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kScalarsRoute[] = "/data/plugin/scalars/scalars";
 constexpr char kMultirun[] = "/data/plugin/scalars/scalars_multirun";
@@ -100,6 +101,26 @@ TEST_F(ScalarsTest, CsvIsAsPythonPrintsIt) {
 TEST_F(ScalarsTest, SeriesOfOtherPluginsAreNoScalars) {
   AddFile("a", EventFileBuilder().FileVersion().Text("note", Step(1), "hello"));
   EXPECT_EQ(Get(absl::StrCat(kScalarsRoute, "?run=a&tag=note")).status, 404);
+}
+
+TEST_F(ScalarsTest, DataOfAnotherClassUnderTheirNameAreNoScalars) {
+  tensorboard::Event event;
+  event.set_step(1);
+  event.set_wall_time(EventFileBuilder::kWall);
+  auto* value = event.mutable_summary()->add_value();
+  value->set_tag("vector");
+  value->mutable_metadata()->mutable_plugin_data()->set_plugin_name("scalars");
+  value->mutable_metadata()->set_data_class(tensorboard::DATA_CLASS_TENSOR);
+  value->mutable_tensor()->set_dtype(tensorboard::DT_FLOAT);
+  value->mutable_tensor()->mutable_tensor_shape()->add_dim()->set_size(2);
+  value->mutable_tensor()->add_float_val(1);
+  value->mutable_tensor()->add_float_val(2);
+  AddFile("a", TwoPoints().Event(event));
+  EXPECT_THAT(Json("/data/plugin/scalars/tags"), Not(HasSubstr("vector")));
+  EXPECT_THAT(Json("/data/plugin/timeseries/tags"), Not(HasSubstr("vector")));
+  EXPECT_EQ(Get(absl::StrCat(kScalarsRoute, "?run=a&tag=vector")).status, 404);
+  EXPECT_EQ(Json("/data/plugin/custom_scalars/scalars?run=a&tag=.*"),
+            absl::StrCat(R"({"regex_valid":true,"tag_to_events":{"loss":)", kTwoPoints, "}}"));
 }
 
 TEST_F(ScalarsTest, LongSeriesKeepTheirEndsAndSpike) {
