@@ -118,7 +118,8 @@ class Shown(html.parser.HTMLParser):
             self.parts.append(f"</{tag}>")
 
     def handle_data(self, data):
-        self.parts.append(html.escape(data))
+        in_code = self.parts.count("<pre>") > self.parts.count("</pre>")
+        self.parts.append(html.escape(data if in_code else re.sub(r"[ \n]+", " ", data)))
 
     def handle_comment(self, data):
         self.parts.append(f"<!{html.escape(data)}>")

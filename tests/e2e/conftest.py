@@ -7,7 +7,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from comparison import record  # noqa: E402
 from namespaces import FarNodes  # noqa: E402
-from oracle import RealTensorBoard, settled  # noqa: E402
+from oracle import QUIET_SECONDS, RealTensorBoard, settled  # noqa: E402
 from programs import Site  # noqa: E402
 from writers import everything  # noqa: E402
 
@@ -64,7 +64,7 @@ class Everything:
     def answers(self, candidate):
         """Recorded once, when the reference shows all that the candidate, which has loaded, shows."""
         if self.recorded is None:
-            settled(self.reference, candidate)
+            settled(self.reference, candidate, QUIET_SECONDS)
             self.recorded = list(record(self.reference.http))
         return self.recorded
 

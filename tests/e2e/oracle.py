@@ -52,13 +52,20 @@ class RealTensorBoard:
         self.program.stop()
 
 
-def settled(reference, candidate):
-    """Waits until both have loaded; the reference looks for projections only when asked, and later."""
+def settled(reference, candidate, quiet_seconds=0):
+    """Waits until both have loaded; the reference looks for projections only when asked, and later. While it loads much, it shows what it has
+    read every 5 s: only when nothing has been new for longer it has loaded all."""
     reference.wait_for_runs(candidate.json("/data/runs"))
     try:
         wait_for(lambda: enabled(reference.http) == enabled(candidate), "both list the same dashboards", 10, every=0.3)
     except TimeoutError:
         pass  # the comparison tells
+    since, before = time.monotonic(), None
+    while time.monotonic() - since < quiet_seconds:
+        listed = [reference.http.json(f"/data/plugin/{plugin}/tags") for plugin in ("scalars", "images", "histograms", "text")]
+        if listed != before:
+            since, before = time.monotonic(), listed
+        time.sleep(0.5)
 
 
 def enabled(http):
@@ -78,15 +85,7 @@ def compare_directory(logdir, binary, most, directory):
         wait_for(candidate.ready, "the collector has loaded everything", 600)
         reference = RealTensorBoard(logdir, directory)
         started.callback(reference.close)
-        settled(reference, candidate)
-        # While it loads, TensorBoard shows what it has read every 5 s.
-        last = time.monotonic()
-        before = None
-        while time.monotonic() - last < QUIET_SECONDS:
-            listed = [reference.http.json(f"/data/plugin/{plugin}/tags") for plugin in ("scalars", "images", "text")]
-            if listed != before:
-                last, before = time.monotonic(), listed
-            time.sleep(0.5)
+        settled(reference, candidate, QUIET_SECONDS)
         differences, asked = compare(record(reference.http, most=most), candidate)
         server = DataServer(tensorboard_data_server.server_binary(), directory / "data server", f"--logdir={logdir}", samples=ALL_POINTS)
         started.callback(server.close)

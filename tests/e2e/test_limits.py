@@ -1,11 +1,18 @@
 """Memory, descriptors and disks at their bounds."""
 
+import concurrent.futures
 import os
+import pathlib
+import re
+import struct
 import subprocess
 
 import pytest
-from event_files import EventFile, record, scalar_event, version_event
+from event_files import EventFile, continue_crc, giant_event, header, masked, record, scalar_event, version_event
 from programs import wait_for
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.util import tensor_util
 
 INGEST_MEMORY = 64 << 20
 FILE = "events.out.tfevents.1700000000.h.1.0"
@@ -156,14 +163,8 @@ def test_fault_32_a_giant_record_among_scalars(site, tmp_path):
     """200 MB in one record: streamed in parts, the scalars of another file are not held up."""
     big = tmp_path / "n" / "big" / "events.out.tfevents.1700000000.h.1.0"
     file = EventFile(big)
-    from tensorboard.compat.proto.event_pb2 import Event
-
-    payload = Event(wall_time=1.0, step=1, graph_def=b"").SerializeToString()
-    # An unknown field of 200 MB makes the record giant without making its event unusual.
-    size = 200 << 20
-    header = b"\xfa\x3e" + varint(size)
-    body = payload + header + bytes(size)
-    file.raw(fast_record(body)).scalar("after", 1, 1.0)
+    giant_event(file, 200 << 20)
+    file.scalar("after", 1, 1.0)
     file.close()
     site.start_collector()
     agent = site.start_agent("n", tmp_path / "n")
@@ -181,46 +182,81 @@ def points(site, run_name, tag):
     return 0 if status != 200 else body.count(b"[") - 1
 
 
-def varint(number):
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes(out + bytes([number]))
+IMAGE_BYTES = 500_000
+IMAGES = 1000
 
 
-def fast_record(payload):
-    """A record whose CRC is made by the C implementation that comes with TensorBoard's own writer, if any, else by ours."""
-    import struct
-
-    from event_files import masked_crc32c
-
-    length = struct.pack("<Q", len(payload))
-    return length + struct.pack("<I", masked_crc32c(length)) + payload + struct.pack("<I", masked_zero_tail(payload))
-
-
-def masked_zero_tail(payload):
-    """The masked CRC of a payload that ends in many zeros: zeros are appended by matrix powers, not byte by byte."""
-    head = payload.rstrip(b"\0")
-    zeros = len(payload) - len(head)
-    crc = 0xFFFFFFFF
-    from event_files import TABLE
-
-    for byte in head:
-        crc = TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    matrix = [TABLE[1 << bit] if bit < 8 else 1 << (bit - 8) for bit in range(32)]
-    while zeros:
-        if zeros & 1:
-            crc = apply(matrix, crc)
-        matrix = [apply(matrix, column) for column in matrix]
-        zeros >>= 1
-    crc ^= 0xFFFFFFFF
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+def write_images(logdir, runs):
+    """500 MB of images. The fields of an event may come in any order: what differs comes last, so that the checksum need not begin anew."""
+    value = Summary.Value(tag="picture", tensor=tensor_util.make_tensor_proto([b"1", b"1", bytes(range(256)) * (IMAGE_BYTES // 256)]))
+    value.metadata.plugin_data.plugin_name = "images"
+    head = Event(summary=Summary(value=[value])).SerializeToString()
+    crc = continue_crc(0xFFFFFFFF, head)
+    for run_number in range(runs):
+        file = EventFile(logdir / f"run{run_number}" / FILE)
+        for step in range(IMAGES // runs):
+            tail = Event(wall_time=1_700_000_000.0 + step, step=step).SerializeToString()
+            file.raw(header(len(head) + len(tail)) + head + tail + struct.pack("<I", masked(continue_crc(crc, tail))))
+        file.close()
+    return value.tensor.string_val[2]
 
 
-def apply(matrix, vector):
-    result = 0
-    for bit in range(32):
-        if vector >> bit & 1:
-            result ^= matrix[bit]
-    return result
+def fetch_images(http):
+    """Every image of every run, by several clients at once; how many there were, and their bytes."""
+    queries = []
+    for run_name in http.json("/data/plugin/images/tags"):
+        queries += [point["query"] for point in http.json("/data/plugin/images/images", run=run_name, tag="picture")]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        sizes = list(pool.map(lambda query: len(http.request("/data/plugin/images/individualImage?" + query)[2]), queries))
+    return len(sizes), sum(sizes)
+
+
+class PeakMemory:
+    """The most resident memory of a process while the block runs, above what it had before it."""
+
+    def __init__(self, program):
+        self.program = program
+
+    def __enter__(self):
+        pathlib.Path(f"/proc/{self.program.pid}/clear_refs").write_text("5")  # forgets the peak so far
+        self.before = self.program.rss_bytes()
+        return self
+
+    def __exit__(self, *_):
+        status = pathlib.Path(f"/proc/{self.program.pid}/status").read_text()
+        self.growth = int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024 - self.before
+
+
+@pytest.mark.parametrize("through", ["logdir", "agent"])
+def test_half_a_gigabyte_of_images_costs_little_memory(site, tmp_path, record_property, through):
+    image = write_images(tmp_path / "logs", 10)
+    flags = ["--samples_per_plugin", "images=0"]
+    if through == "logdir":
+        site.start_collector("--logdir", tmp_path / "logs", *flags, data=False)
+    else:
+        site.start_collector(*flags)
+        site.once("n", tmp_path / "logs", flags=("--namespace", ""))
+        wait_for(lambda: site.http.json("/data/plugin/images/tags").keys() == {f"run{number}" for number in range(10)}, "all runs are served")
+    with PeakMemory(site.collector) as memory:
+        assert fetch_images(site.http) == (IMAGES, IMAGES * len(image))
+    record_property("growth_mb", round(memory.growth / 1e6, 1))
+    print(f"memory grew by {memory.growth / 1e6:.1f} MB")
+    assert memory.growth < 64 << 20, f"grew by {memory.growth / 1e6:.1f} MB"
+
+
+def test_a_record_of_a_gigabyte_does_no_harm(site, tmp_path, record_property):
+    """Among the scalars of its own file; whatever its event says cannot be kept, what comes after it is."""
+    big = EventFile(tmp_path / "logs" / "big" / FILE)
+    big.scalar("before", 1, 1.0)
+    giant_event(big, 1 << 30, Event(summary=Summary(value=[Summary.Value(tag="lost", simple_value=1.0)])).SerializeToString())
+    big.scalar("after", 2, 2.0)
+    big.close()
+    EventFile(tmp_path / "logs" / "small" / FILE).scalar("loss", 1, 1.0).close()
+    site.start_collector("--logdir", tmp_path / "logs", data=False)
+    assert site.http.json("/data/plugin/scalars/tags").keys() == {"big", "small"}
+    assert set(site.http.json("/data/plugin/scalars/tags")["big"]) == {"before", "after"}
+    assert points(site, "small", "loss") == points(site, "big", "after") == 1
+    peak = int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{site.collector.pid}/status").read_text())[1]) * 1024
+    record_property("peak_mb", round(peak / 1e6, 1))
+    print(f"at most {peak / 1e6:.1f} MB resident")
+    assert peak < 256 << 20, f"{peak / 1e6:.1f} MB resident"

@@ -129,7 +129,7 @@ A [link](http://example.com "title"), **bold**, *soft*, `code`, ~~gone~~ and htt
 
 1. one
 2. two
-   - deeper
+    - deeper
 
 > quoted
 
