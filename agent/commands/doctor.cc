@@ -34,6 +34,7 @@ constexpr Layer kWay[] = {
     {"token", CheckToken, Layer::kIndependent}, {"store", CheckStore, Layer::kStands},
     {"version", CheckVersion, Layer::kStands},  {"clock", CheckClock, Layer::kStands},
     {"ready", CheckReady, Layer::kStands},      {"disk", CheckDisk, Layer::kStands},
+    {"page", CheckPage, Layer::kStands},
 };
 
 struct Walk {

@@ -25,7 +25,8 @@ Advice WhereToOpen(const Target& target, const Senses& senses, const Evidence& e
   Advice advice;
   const bool by_loopback = evidence.endpoint.has_value() && IsLoopbackIp(evidence.endpoint->ip);
   if (answered) {
-    advice.url = Url(TargetText(target), evidence);
+    advice.url = Url(evidence.name_refused ? EndpointText(*evidence.endpoint) : TargetText(target),
+                     evidence);
     // The machine that the collector runs on, as far as it is known.
     std::string machine = target.host;
     if (evidence.collector.has_value() && by_loopback) machine = evidence.collector->host_name();

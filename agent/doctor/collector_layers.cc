@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "agent/commands/text.h"
+#include "agent/doctor/http_answer.h"
 #include "agent/doctor/layer.h"
 
 namespace tributary::agent {
@@ -128,6 +129,36 @@ Finding CheckReady(const Target&, const Senses&, Evidence* evidence) {
   if (not_ready.empty()) return Ok("ready", "everything it has is served");
   return Warns("ready", absl::StrCat("not everything is served yet: ", not_ready),
                "wait; /readyz tells when all is there");
+}
+
+Finding CheckPage(const Target& target, const Senses& senses, Evidence* evidence) {
+  constexpr char kLayer[] = "page";
+  constexpr int kMisdirected = 421;
+  if (!evidence->endpoint.has_value()) return NotTried(kLayer, "not asked for through a proxy");
+  const std::string path = absl::StrCat(evidence->collector->path_prefix(), "/");
+  const auto connection = senses.network->Connect(*evidence->endpoint, target.timeout);
+  if (!connection.ok()) {
+    return Fails(kLayer, std::string(connection.status().message()), "try again");
+  }
+  const auto bytes = Ask(connection->get(),
+                         absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: ", TargetText(target),
+                                      "\r\nUser-Agent: tributary-agent/", target.own_version,
+                                      "\r\nAccept: */*\r\nConnection: close\r\n\r\n"),
+                         {.head_only = true});
+  const auto answer = bytes.ok() ? ParseHttpAnswer(*bytes) : std::nullopt;
+  if (!answer.has_value())
+    return Fails(kLayer, absl::StrCat(path, " is not answered"), "try again");
+  if (answer->status == 200) return Ok(kLayer, absl::StrCat(path, " opens"));
+  if (answer->status == kMisdirected) {
+    evidence->name_refused = true;
+    return Fails(
+        kLayer,
+        absl::StrCat("browsers are refused by the name ", target.host,
+                     ", which the collector does not know as its own; agents are not"),
+        absl::StrCat("start it with --allowed_hosts ", target.host, ", or open it by its address"));
+  }
+  return Fails(kLayer, absl::StrCat(path, " is answered by ", answer->status),
+               "see the log of the collector");
 }
 
 Finding CheckDisk(const Target&, const Senses&, Evidence* evidence) {

@@ -71,6 +71,8 @@ struct Evidence {
   std::optional<Endpoint> endpoint;  // that was reached
   std::unique_ptr<Connection> connection;
   std::optional<ingest::v1::DescribeCollectorResponse> collector;
+  // Browsers are refused by the name that was given, and not by the address.
+  bool name_refused = false;
   // By which this machine's clock is before (positive) or behind the collector's.
   absl::Duration clock_offset;
   absl::Duration clock_uncertainty;
@@ -95,6 +97,7 @@ Finding CheckStore(const Target& target, const Senses& senses, Evidence* evidenc
 Finding CheckVersion(const Target& target, const Senses& senses, Evidence* evidence);
 Finding CheckClock(const Target& target, const Senses& senses, Evidence* evidence);
 Finding CheckReady(const Target& target, const Senses& senses, Evidence* evidence);
+Finding CheckPage(const Target& target, const Senses& senses, Evidence* evidence);
 Finding CheckDisk(const Target& target, const Senses& senses, Evidence* evidence);
 
 }  // namespace tributary::agent

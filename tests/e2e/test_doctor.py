@@ -51,8 +51,9 @@ class Doctor:
         self._says(layer, "fails", cause, fix)
         # What carries the others is the last one that was tried on the way.
         later = [name["state"] for name in self.answer["layers"]]
+        disk = [name["layer"] for name in self.answer["layers"]].index("disk")
         if layer in ("proxy", "resolution", "port", "bind", "tcp", "http", "grpc"):
-            assert later[14 - 1] == "not_tried", self.text
+            assert later[disk] == "not_tried", self.text
         return self
 
     def warns(self, layer, cause, fix):
@@ -440,6 +441,19 @@ def test_a_collector_without_a_store_takes_nothing(site, tmp_path):
 def test_the_collectors_disk_is_full(site):
     site.start_collector("--data-free-min", "4096TiB")
     Doctor(f"localhost:{site.port}").fails("disk", ("disk is full", "limit 4096 TiB"), ("free space", socket.gethostname(), "--data-free-min"))
+
+
+def test_browsers_are_refused_by_a_name_that_is_not_the_collectors(site, tmp_path):
+    site.start_collector()
+    within = with_files(tmp_path, hosts="127.0.0.1 localhost tensorboard.example.org\n")
+    doctor = Doctor(f"tensorboard.example.org:{site.port}", within=within)
+    doctor.fails("page", "refused by the name tensorboard.example.org", "--allowed_hosts tensorboard.example.org")
+    assert doctor.answer["url"] == f"http://127.0.0.1:{site.port}/"
+    assert site.http.request("/")[0] == 200
+    site.collector.stop()
+    site.start_collector("--allowed_hosts", "tensorboard.example.org")
+    doctor = Doctor(f"tensorboard.example.org:{site.port}", within=within).good()
+    assert doctor.answer["url"] == f"http://tensorboard.example.org:{site.port}/"
 
 
 # --- This node.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/doctor/layer.h"
+#include "tests/agent/doctor/fakes.h"
 #include "tests/support/fake_clock.h"
 
 namespace tributary::agent {
@@ -154,6 +155,27 @@ TEST_F(CollectorLayersTest, Disk_Full) {
   EXPECT_EQ(RunAfterGrpc(CheckDisk).state, LayerState::kOk);
   collector_.clear_space();
   EXPECT_EQ(RunAfterGrpc(CheckDisk).state, LayerState::kNotTried);
+}
+
+TEST_F(CollectorLayersTest, Page) {
+  FakeNetwork network;
+  senses_.network = &network;
+  EXPECT_EQ(RunAfterGrpc(CheckPage).state, LayerState::kNotTried);
+  evidence_.endpoint = Endpoint{"10.0.0.5", 6006};
+  EXPECT_THAT(Run(CheckPage).found, HasSubstr("refused"));
+  const auto answers = [&](const std::string& bytes) {
+    network.ends.insert_or_assign("10.0.0.5", std::deque<std::string>{bytes});
+    return Run(CheckPage);
+  };
+  evidence_.collector->set_path_prefix("/tb");
+  EXPECT_EQ(answers("HTTP/1.1 200 OK\r\n\r\n").found, "/tb/ opens");
+  EXPECT_THAT(answers("HTTP/1.1 500 Oh\r\n\r\n").found, HasSubstr("answered by 500"));
+  EXPECT_THAT(answers("nonsense").found, HasSubstr("not answered"));
+  EXPECT_FALSE(evidence_.name_refused);
+  const Finding finding = answers("HTTP/1.1 421 Unknown\r\n\r\n");
+  EXPECT_EQ(finding.state, LayerState::kFails);
+  EXPECT_THAT(finding.fix, HasSubstr("--allowed_hosts head"));
+  EXPECT_TRUE(evidence_.name_refused);
 }
 
 }  // namespace

@@ -79,6 +79,12 @@ TEST_F(AdviceTest, TheUrlOfAnotherMachine) {
   EXPECT_EQ(advice.ssh_url, "http://localhost:6006/tb/");
 }
 
+TEST_F(AdviceTest, ByAddressWhereTheNameIsRefused) {
+  Reached("10.0.0.5", "head");
+  evidence_.name_refused = true;
+  EXPECT_EQ(Where(true).url, "http://10.0.0.5:6006/");
+}
+
 TEST_F(AdviceTest, OnTheHeadNode) {
   target_.host = "localhost";
   target_.own_host_name = "head";
