@@ -72,8 +72,8 @@ TEST_F(SocketLoopTest, ReadsWhatArrivesAndTheEnd) {
   ASSERT_EQ(write(pair_[1], "hello", 5), 5);
   shutdown(pair_[1], SHUT_WR);
   ended.Wait();
-  EXPECT_EQ(received, "hello");
   OnLoop([&] { socket.reset(); });
+  EXPECT_EQ(received, "hello");
 }
 
 TEST_F(SocketLoopTest, WritesMoreThanTheSystemTakesAtOnce) {
@@ -100,8 +100,9 @@ TEST_F(SocketLoopTest, WritesMoreThanTheSystemTakesAtOnce) {
   }
   written.Wait();
   EXPECT_EQ(received, large);
-  EXPECT_EQ(weight, 8u);
+  // No callback runs any more then, which might count on.
   OnLoop([&] { socket.reset(); });
+  EXPECT_EQ(weight, 8u);
 }
 
 TEST_F(SocketLoopTest, AReleasedSocketIsSomebodyElses) {
