@@ -55,7 +55,11 @@ class SocketLoop::Socket : public StreamSocket {
   absl::StatusOr<std::optional<size_t>> Read(char* buffer, size_t size) override {
     if (error_ != 0) return SocketError(error_);
     if (connecting_) return std::nullopt;
-    return Result([&] { return recv(descriptor_, buffer, size, 0); });
+    const absl::StatusOr<std::optional<size_t>> count =
+        Result([&] { return recv(descriptor_, buffer, size, 0); });
+    // Read before the event that tells of it.
+    if (!count.ok() || (count->has_value() && **count == 0)) hung_up_ = true;
+    return count;
   }
   absl::StatusOr<std::optional<size_t>> Write(absl::string_view bytes) override {
     if (error_ != 0) return SocketError(error_);
