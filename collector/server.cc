@@ -22,8 +22,11 @@
 #include "collector/port_choice.h"
 #include "collector/registry/cluster_board.h"
 #include "collector/registry/node_presence.h"
+#include "collector/registry/run_decision_log.h"
+#include "collector/registry/run_decisions.h"
 #include "collector/registry/service_board.h"
 #include "collector/registry/sqlite_registry.h"
+#include "collector/run_decider.h"
 #include "collector/serve/data_provider.h"
 #include "collector/serve/grpc_data_provider.h"
 #include "collector/serve/http_api.h"
@@ -150,6 +153,7 @@ struct Server::Parts {
   ClusterBoard board;
   NodePresence nodes;
   ServiceBoard service_board;
+  RunDecisionBoard decisions;
   ProjectorBoard projector_board;
   IngestMetrics ingest_metrics;
   Gauge free_bytes;
@@ -157,6 +161,8 @@ struct Server::Parts {
   std::unique_ptr<Index> index;
   std::unique_ptr<SqliteRegistry> registry;
   std::unique_ptr<Store> store;
+  std::unique_ptr<RunDecisionLog> decision_log;
+  std::unique_ptr<RunDecider> decider;
   std::optional<uint16_t> remembered_port;
 
   std::unique_ptr<Ingest> ingest;
@@ -201,6 +207,12 @@ absl::Status Server::Parts::OpenStore() {
   }
   ASSIGN_OR_RETURN(store,
                    Store::Open(options, {deps.files, deps.clock, deps.random, registry.get()}));
+  std::vector<std::string> problems;
+  ASSIGN_OR_RETURN(decision_log, RunDecisionLog::Open({}, registry.get(), &decisions, &problems));
+  for (const std::string& problem : problems) {
+    deps.log->Error("a decision about a run is lost", {{"reason", problem}});
+  }
+  index->SetRules(RulesOf(*decisions.Get()));
   ASSIGN_OR_RETURN(const std::optional<std::string> port, store->GetSetting("port"));
   int number = 0;
   if (port.has_value() && absl::SimpleAtoi(*port, &number) && number > 0 && number <= 65535) {
@@ -238,8 +250,15 @@ void Server::Parts::MakeIngest() {
   dependencies.commit = commit_queue.get();
   dependencies.asset = asset_queue.get();
   dependencies.shards = std::move(shard_pointers);
+  dependencies.decisions = &decisions;
   dependencies.on_fatal = [this](const absl::Status& status) { OnFatal(status); };
   ingest = std::make_unique<Ingest>(options, dependencies);
+  RunDecider::Options deciding;
+  deciding.waiting_max = std::max(1, ThreadsOrCores(config.http_threads) / 2);
+  decider = std::make_unique<RunDecider>(
+      deciding, RunDecider::Dependencies{decision_log.get(), &decisions, index.get(), deps.clock,
+                                         commit_queue.get(),
+                                         [this](const absl::Status& status) { OnFatal(status); }});
 }
 
 // On the commit queue.
@@ -432,6 +451,13 @@ void Server::Parts::StartHttp() {
   dependencies.files = deps.files;
   dependencies.log = deps.log;
   dependencies.start_nonce = start_nonce;
+  dependencies.decisions.board = &decisions;
+  if (decision_log != nullptr) {
+    dependencies.decisions.audit = &decision_log->audit();
+    dependencies.decisions.decide = [this](const RunDecision& decision, const std::string& who) {
+      return decider->Decide(decision, who);
+    };
+  }
   dependencies.health.ready = [this] { return Ready(); };
   dependencies.health.metrics = [this] { return MetricsText(); };
   dependencies.collector = [this] {

@@ -139,6 +139,25 @@ absl::StatusOr<KeptStreams> AskCollector(const AgentConfig& config, const NodeFa
   return kept;
 }
 
+absl::Status AskShownNames(const AgentConfig& config, const NodeFacts& node, absl::Duration timeout,
+                           const World& world, std::map<std::string, std::string>* shown) {
+  // Of one question: well below what the collector takes.
+  constexpr int kNames = 1'000;
+  for (auto run = shown->begin(); run != shown->end();) {
+    ingest::v1::DescribeNodeRequest request;
+    *request.mutable_node() = ToProto(node, config);
+    for (; run != shown->end() && request.runs_size() < kNames; ++run) request.add_runs(run->first);
+    const absl::StatusOr<ingest::v1::DescribeNodeResponse> answer =
+        world.describe(config, request, timeout);
+    // One that does not know the question may say that it does not know the node.
+    if (absl::IsNotFound(answer.status())) continue;
+    RETURN_IF_ERROR(answer.status());
+    if (answer->shown_as_size() != request.runs_size()) continue;
+    for (int i = 0; i < request.runs_size(); ++i) (*shown)[request.runs(i)] = answer->shown_as(i);
+  }
+  return absl::OkStatus();
+}
+
 std::string StateName(ingest::v1::SourceState state) {
   switch (state) {
     case ingest::v1::SOURCE_STATE_SHORTER:

@@ -59,6 +59,11 @@ bool IsDurable(const TailedFile& file, const ingest::v1::StreamDescription& stre
 absl::StatusOr<KeptStreams> AskCollector(const AgentConfig& config, const NodeFacts& node,
                                          absl::Duration timeout, const World& world);
 
+// Sets the values of `shown` to what the collector calls the runs that are its keys, since people
+// may have renamed them; leaves them where the collector is too old to say. Errors as above.
+absl::Status AskShownNames(const AgentConfig& config, const NodeFacts& node, absl::Duration timeout,
+                           const World& world, std::map<std::string, std::string>* shown);
+
 // "live", "source_shorter", "source_gone", "unreadable".
 std::string StateName(ingest::v1::SourceState state);
 

@@ -86,7 +86,8 @@ absl::StatusOr<std::vector<PlannedFile>> MakePlan(const AgentConfig& config, con
   for (const std::string& problem : local.problems) PrintError(world, problem);
   // An agent for the whole node is planned: one that wraps a command may know more.
   RunNames names(NamesOf(config, node, false, world), NamesWorld(world));
-  std::vector<PlannedFile> plan;
+  std::vector<std::pair<PlannedFile, StreamNaming>> named;
+  std::map<std::string, std::string> shown;
   for (const auto& [key, file] : local.files) {
     absl::StatusOr<StreamNaming> naming = names.Name(file, kept.node);
     if (!naming.ok()) {
@@ -99,16 +100,27 @@ absl::StatusOr<std::vector<PlannedFile>> MakePlan(const AgentConfig& config, con
     planned.relative_path = key.second;
     planned.path = JoinPath(config.logdirs[static_cast<size_t>(file.root)].path, key.second);
     planned.shared = !naming->file.network_source().empty();
-    const auto found = kept.streams.find(key);
+    shown[naming->run] = naming->run;
+    named.emplace_back(std::move(planned), *std::move(naming));
+  }
+  if (!config.collector.empty()) {
+    RETURN_IF_ERROR(AskShownNames(config, node, config.values.connect_timeout, world, &shown));
+  }
+  std::vector<PlannedFile> plan;
+  for (auto& [planned, naming] : named) {
+    // A new file follows the renames of the runs of its name.
+    const std::string& run = shown.at(naming.run);
+    const auto found = kept.streams.find({planned.logdir_name, planned.relative_path});
     if (found != kept.streams.end()) {
       planned.run = found->second.run();
       planned.why = KeptSince(found->second.run_since_unix_nanos());
-      if (planned.run != naming->run) {
-        absl::StrAppend(&planned.why, "; a new file would be ", naming->run);
-      }
+      if (planned.run != run) absl::StrAppend(&planned.why, "; a new file would be ", run);
     } else {
-      planned.run = std::move(naming->run);
-      planned.why = std::move(naming->why);
+      planned.run = run;
+      planned.why = std::move(naming.why);
+      if (run != naming.run) {
+        absl::StrAppend(&planned.why, "; ", naming.run, " was renamed at the collector");
+      }
     }
     plan.push_back(std::move(planned));
   }

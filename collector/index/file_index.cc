@@ -27,9 +27,9 @@ ColumnFileIndex::ColumnFileIndex(EventFileIdentity identity, std::shared_ptr<Rec
                                  std::shared_ptr<MetadataTable> metadata)
     : identity_(std::move(identity)),
       source_(std::move(source)),
-      run_changes_(std::move(run_changes)),
       index_changes_(std::move(index_changes)),
-      metadata_(std::move(metadata)) {
+      metadata_(std::move(metadata)),
+      run_changes_(std::move(run_changes)) {
   StartOver();
 }
 
@@ -50,9 +50,21 @@ void ColumnFileIndex::StartOver() {
 
 void ColumnFileIndex::Reset() {
   StartOver();
-  run_changes_->structure.fetch_add(1);
-  run_changes_->data.fetch_add(1);
-  index_changes_->structure.fetch_add(1);
+  TellChange(true, true);
+}
+
+void ColumnFileIndex::SetRunChanges(std::shared_ptr<ChangeCounts> run_changes) {
+  MutexLock lock(&changes_mu_);
+  run_changes_ = std::move(run_changes);
+}
+
+void ColumnFileIndex::TellChange(bool of_run_structure, bool of_index_structure) {
+  {
+    MutexLock lock(&changes_mu_);
+    if (of_run_structure) run_changes_->structure.fetch_add(1);
+    run_changes_->data.fetch_add(1);
+  }
+  if (of_index_structure) index_changes_->structure.fetch_add(1);
   index_changes_->data.fetch_add(1);
 }
 
@@ -277,10 +289,7 @@ void ColumnFileIndex::Publish() {
   dirty_.clear();
   new_series_.clear();
   new_damage_.clear();
-  if (structure_changed) run_changes_->structure.fetch_add(1);
-  run_changes_->data.fetch_add(1);
-  if (first_records) index_changes_->structure.fetch_add(1);
-  index_changes_->data.fetch_add(1);
+  TellChange(structure_changed, first_records);
 }
 
 std::shared_ptr<FileContent> ColumnFileIndex::content() const {

@@ -49,6 +49,9 @@ class ColumnFileIndex : public FileIndex {
   uint64_t boundary_offset() const override;
   bool framing_holds() const override;
 
+  // The file belongs to another run from now on. Thread-safe. Whoever moves it says so to both runs
+  // afterwards.
+  void SetRunChanges(std::shared_ptr<ChangeCounts> run_changes) ABSL_LOCKS_EXCLUDED(changes_mu_);
   const EventFileIdentity& identity() const { return identity_; }
   const std::shared_ptr<RecordSource>& source() const { return source_; }
   std::shared_ptr<FileContent> content() const ABSL_LOCKS_EXCLUDED(content_mu_);
@@ -77,11 +80,12 @@ class ColumnFileIndex : public FileIndex {
   void Touch(FileSeries* series);
   void Publish();
   void StartOver();
+  // Tells that readers see something new.
+  void TellChange(bool of_run_structure, bool of_index_structure) ABSL_LOCKS_EXCLUDED(changes_mu_);
 
   // Constant after construction.
   const EventFileIdentity identity_;
   const std::shared_ptr<RecordSource> source_;
-  const std::shared_ptr<ChangeCounts> run_changes_;
   const std::shared_ptr<ChangeCounts> index_changes_;
   const std::shared_ptr<MetadataTable> metadata_;
 
@@ -98,6 +102,9 @@ class ColumnFileIndex : public FileIndex {
   std::vector<ScannedValue> values_;
   size_t value_count_ = 0;
 
+  // Held while a change is told: one that a move did not see is told to the new run.
+  Mutex changes_mu_;
+  std::shared_ptr<ChangeCounts> run_changes_ ABSL_GUARDED_BY(changes_mu_);
   mutable Mutex content_mu_;
   std::shared_ptr<FileContent> content_ ABSL_GUARDED_BY(content_mu_);
 };

@@ -1,157 +1,33 @@
 #include "collector/index/index.h"
 
 #include <algorithm>
-#include <atomic>
+#include <set>
 #include <utility>
 
-#include "absl/container/btree_map.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "collector/index/file_index.h"
-#include "collector/index/metadata_table.h"
-#include "collector/index/run.h"
+#include "collector/index/run_table.h"
 #include "collector/index/selected_runs.h"
-#include "common/check.h"
-#include "common/mutex.h"
 
 namespace tributary {
 namespace {
 
-constexpr absl::string_view kAttempt = "#attempt-";
-
-std::vector<FoundRun> ShownOf(const std::vector<std::shared_ptr<Run>>& runs) {
+std::vector<FoundRun> ListedOf(const std::vector<RunTable::Entry>& entries) {
   std::vector<FoundRun> found;
-  found.reserve(runs.size());
-  for (const std::shared_ptr<Run>& run : runs) {
+  found.reserve(entries.size());
+  for (const auto& [run, hidden] : entries) {
+    if (hidden) continue;
     const std::shared_ptr<const RunView> view = run->View();
     for (const ShownRun& shown : view->shown) found.push_back({shown.name, view, &shown});
   }
   return found;
 }
 
-// The runs of all files. Lock order: this, then one Run, then one file's. None is held while a file
-// is read.
-class RunTable {
- public:
-  std::shared_ptr<FileIndex> AddFile(const EventFileIdentity& identity,
-                                     std::shared_ptr<RecordSource> source) {
-    CHECK(!identity.run.value().empty(), "file ", identity.path, " has no run");
-    MutexLock lock(&mu_);
-    std::shared_ptr<Run>& run = runs_[identity.run];
-    if (run == nullptr) run = std::make_shared<Run>(identity.run);
-    auto file = std::make_shared<ColumnFileIndex>(identity, std::move(source), run->changes(),
-                                                  changes_, metadata_);
-    run->Add(file);
-    changes_->data.fetch_add(1);
-    return file;
-  }
-
-  void RemoveFile(const std::shared_ptr<FileIndex>& file) {
-    MutexLock lock(&mu_);
-    // Every FileIndex was made by AddFile.
-    const auto& identity = static_cast<const ColumnFileIndex&>(*file).identity();
-    const auto run = runs_.find(identity.run);
-    if (run == runs_.end()) return;
-    if (run->second->Remove(file.get())) runs_.erase(run);
-    changes_->structure.fetch_add(1);
-    changes_->data.fetch_add(1);
-  }
-
-  const ChangeCounts& changes() const { return *changes_; }
-
-  std::vector<std::shared_ptr<Run>> All() const ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    std::vector<std::shared_ptr<Run>> runs;
-    runs.reserve(runs_.size());
-    for (const auto& [name, run] : runs_) runs.push_back(run);
-    return runs;
-  }
-
-  // The run of that name, and those below it.
-  std::vector<std::shared_ptr<Run>> Below(const std::string& name_space) const
-      ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    std::vector<std::shared_ptr<Run>> runs;
-    if (const auto same = runs_.find(RunName(name_space)); same != runs_.end()) {
-      runs.push_back(same->second);
-    }
-    const std::string prefix = absl::StrCat(name_space, "/");
-    for (auto run = runs_.lower_bound(RunName(prefix));
-         run != runs_.end() && absl::StartsWith(run->first.value(), prefix); ++run) {
-      runs.push_back(run->second);
-    }
-    return runs;
-  }
-
-  std::vector<std::shared_ptr<Run>> Only(const std::vector<RunName>& names) const
-      ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    std::vector<std::shared_ptr<Run>> runs;
-    runs.reserve(names.size());
-    for (const RunName& name : names) {
-      if (const auto run = runs_.find(name); run != runs_.end()) runs.push_back(run->second);
-    }
-    return runs;
-  }
-
-  // Also hidden attempts.
-  std::optional<FoundRun> Find(const RunName& run) const {
-    const absl::string_view name = run.value();
-    std::optional<FoundRun> found = FindShown(name);
-    const size_t attempt = name.rfind(kAttempt);
-    if (found.has_value() || attempt == absl::string_view::npos) return found;
-    uint32_t number = 0;
-    if (!absl::SimpleAtoi(name.substr(attempt + kAttempt.size()), &number) || number == 0) {
-      return std::nullopt;
-    }
-    found = FindShown(name.substr(0, attempt));
-    if (!found.has_value() || number > found->view->files.size()) return std::nullopt;
-    found->name = run;
-    found->attempt_file = number - 1;
-    return found;
-  }
-
- private:
-  std::shared_ptr<Run> Get(absl::string_view name) const ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    const auto run = runs_.find(RunName(std::string(name)));
-    return run == runs_.end() ? nullptr : run->second;
-  }
-
-  // A run that is shown: of files, or split off.
-  std::optional<FoundRun> FindShown(absl::string_view name) const {
-    if (const std::shared_ptr<Run> run = Get(name); run != nullptr) {
-      FoundRun found{RunName(std::string(name)), run->View()};
-      found.shown = &found.view->shown.front();
-      return found;
-    }
-    // "<run>@<writer>", where either may hold an '@' too.
-    for (size_t at = name.find('@'); at != absl::string_view::npos; at = name.find('@', at + 1)) {
-      const std::shared_ptr<Run> run = Get(name.substr(0, at));
-      if (run == nullptr) continue;
-      const std::shared_ptr<const RunView> view = run->View();
-      for (const ShownRun& shown : view->shown) {
-        if (shown.name.value() == name) return FoundRun{shown.name, view, &shown};
-      }
-    }
-    return std::nullopt;
-  }
-
-  // `structure`: runs that come and go; `data`: anything.
-  const std::shared_ptr<ChangeCounts> changes_ = std::make_shared<ChangeCounts>();
-  const std::shared_ptr<MetadataTable> metadata_ = std::make_shared<MetadataTable>();
-
-  mutable Mutex mu_;
-  // In the order of names, so that what is below one name stands together.
-  absl::btree_map<RunName, std::shared_ptr<Run>> runs_ ABSL_GUARDED_BY(mu_);
-};
-
 class TableSelection : public RunSelection {
  public:
   explicit TableSelection(const RunTable* table) : table_(table) {}
   uint64_t version() const override { return table_->changes().data.load(); }
-  std::vector<FoundRun> Listed() const override { return ShownOf(table_->All()); }
+  std::vector<FoundRun> Listed() const override { return ListedOf(table_->All()); }
   std::optional<FoundRun> Find(const RunName& name) const override { return table_->Find(name); }
 
  protected:
@@ -162,7 +38,7 @@ class OnlySelection : public TableSelection {
  public:
   OnlySelection(const RunTable* table, std::shared_ptr<const std::vector<RunName>> runs)
       : TableSelection(table), runs_(std::move(runs)) {}
-  std::vector<FoundRun> Listed() const override { return ShownOf(table_->Only(*runs_)); }
+  std::vector<FoundRun> Listed() const override { return ListedOf(table_->Only(*runs_)); }
 
  private:
   const std::shared_ptr<const std::vector<RunName>> runs_;
@@ -174,7 +50,7 @@ class BelowSelection : public TableSelection {
       : TableSelection(table), name_space_(std::move(name_space)) {}
 
   std::vector<FoundRun> Listed() const override {
-    std::vector<FoundRun> found = ShownOf(table_->Below(name_space_));
+    std::vector<FoundRun> found = ListedOf(table_->Below(name_space_));
     for (FoundRun& run : found) {
       const std::string& name = run.name.value();
       // "job/x" is "x"; "job" is "." and what was split off it, "job@writer", is ".@writer".
@@ -212,6 +88,8 @@ class ColumnIndex : public Index {
     return table_.AddFile(identity, std::move(source));
   }
   void RemoveFile(const std::shared_ptr<FileIndex>& file) override { table_.RemoveFile(file); }
+  void SetRules(RunRules rules) override { table_.SetRules(std::move(rules)); }
+  bool Has(const RunName& run) const override { return table_.Has(run); }
   uint64_t runs_version() const override { return table_.changes().structure.load(); }
 
   std::unique_ptr<const IndexReader> Below(std::string name_space) const override {
@@ -255,9 +133,16 @@ class ColumnIndex : public Index {
 
 std::vector<RunOverview> ColumnIndex::Overview(const std::string& below) const {
   std::vector<RunOverview> overviews;
-  for (const std::shared_ptr<Run>& run : below.empty() ? table_.All() : table_.Below(below)) {
+  for (const auto& [run, hidden] : below.empty() ? table_.All() : table_.Below(below)) {
     const std::shared_ptr<const RunView> view = run->View();
-    RunOverview& overview = overviews.emplace_back(RunOverview{run->name()});
+    RunOverview& overview = overviews.emplace_back();
+    overview.name = run->name();
+    overview.files = view->files.size();
+    overview.hidden = hidden;
+    overview.merged = view->merged;
+    std::set<RunName> sources;
+    for (const RunView::File& file : view->files) sources.insert(file.run);
+    overview.sources.assign(sources.begin(), sources.end());
     for (const ShownRun& shown : view->shown) {
       const std::optional<RunInfo> info = view->Info(RunName(), shown);
       if (!info.has_value()) continue;
@@ -278,6 +163,7 @@ NewestRuns ColumnIndex::Newest(uint64_t runs_max) const {
   });
   bool full = false;
   for (RunOverview& run : runs) {
+    if (run.hidden) continue;
     answer.total += run.shown;
     full = full || (!answer.runs.empty() && answer.shown + run.shown > runs_max);
     if (full || run.shown == 0) continue;

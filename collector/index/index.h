@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 #include "collector/index/index_reader.h"
 #include "common/eventfile/tfrecord_reader.h"
@@ -60,10 +62,26 @@ class FileIndex {
   virtual bool framing_holds() const = 0;
 };
 
-// All files of one name.
+// How people want runs to be shown. A value.
+struct RunRules {
+  // From the name that files come with to the one they are shown under. What is shown under a name
+  // must not be renamed itself.
+  absl::flat_hash_map<RunName, RunName> renamed;
+  // By the names that are shown. Hidden: not listed, nor is what was split off.
+  absl::flat_hash_set<RunName> hidden;
+  // Whether all writers are one, whatever the files say.
+  absl::flat_hash_map<RunName, bool> merged;
+};
+
+// All files that are shown under one name.
 struct RunOverview {
   RunName name;
-  // How many runs are listed of it: itself and what was split off; 0 without an event.
+  uint64_t files = 0;
+  // The names that they came with, sorted.
+  std::vector<RunName> sources;
+  bool hidden = false;
+  bool merged = false;
+  // How many runs it makes: itself and what was split off; 0 without an event.
   uint64_t shown = 0;
   double start_time = 0;
   double newest_time = 0;
@@ -91,7 +109,10 @@ class Index : public IndexReader {
                                              std::shared_ptr<RecordSource> source) = 0;
   virtual void RemoveFile(const std::shared_ptr<FileIndex>& file) = 0;
 
-  // Grows whenever a run came or went.
+  // From now on. Nothing is read again; files move between runs.
+  virtual void SetRules(RunRules rules) = 0;
+
+  // Grows whenever a run came, went, or is shown otherwise.
   virtual uint64_t runs_version() const = 0;
 
   // Views. Each lists what is in it at the moment of the question, at a cost that depends on these
@@ -107,8 +128,10 @@ class Index : public IndexReader {
   // Those of the listed runs with the newest wall times: at most `runs_max`, but what was split off
   // one run stays together.
   virtual NewestRuns Newest(uint64_t runs_max) const = 0;
-  // All runs, or the one named `below` and those below it, by name.
+  // All runs, or the one named `below` and those below it, by name; hidden ones too.
   virtual std::vector<RunOverview> Overview(const std::string& below) const = 0;
+  // Whether files are shown under this name. Not for what was split off a run.
+  virtual bool Has(const RunName& run) const = 0;
 };
 
 }  // namespace tributary

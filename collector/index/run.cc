@@ -301,6 +301,23 @@ bool Run::Remove(const FileIndex* file) {
   return files_.empty();
 }
 
+bool Run::Take(const RunName& source, std::vector<std::shared_ptr<ColumnFileIndex>>* files) {
+  MutexLock lock(&mu_);
+  std::erase_if(files_, [&](const std::shared_ptr<ColumnFileIndex>& file) {
+    if (file->identity().run != source) return false;
+    files->push_back(file);
+    return true;
+  });
+  changes_->structure.fetch_add(1);
+  return files_.empty();
+}
+
+void Run::SetMerged(std::optional<bool> merged) {
+  MutexLock lock(&mu_);
+  merged_ = merged;
+  changes_->structure.fetch_add(1);
+}
+
 std::shared_ptr<const RunView> Run::View() {
   MutexLock lock(&mu_);
   // Read before the view is made: what comes meanwhile makes another one.
@@ -323,9 +340,9 @@ std::shared_ptr<const RunView> Run::MakeView() const {
     view->files.push_back({file->identity().run, file->content(), file->source()});
   }
   const RunContents contents = Collect(files_, view->files);
-  const bool merge = std::any_of(files_.begin(), files_.end(),
-                                 [](const auto& file) { return file->identity().merge; });
-  const Placement placement = Place(contents.placed, merge);
+  view->merged = merged_.value_or(std::any_of(
+      files_.begin(), files_.end(), [](const auto& file) { return file->identity().merge; }));
+  const Placement placement = Place(contents.placed, view->merged);
 
   view->shown.resize(1 + placement.splits.size());
   view->shown[0].name = name_;

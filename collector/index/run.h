@@ -45,6 +45,7 @@ struct RunView {
   };
   std::vector<File> files;      // in the order of the run
   std::vector<ShownRun> shown;  // the run itself, then the splits
+  bool merged = false;          // all writers are one
 
   // What of the series each restart rule leaves, which may be no point; `name` is the run's, for
   // the answer. `purge`: whether obsolete points are hidden. nullopt: its class is not known.
@@ -73,6 +74,11 @@ class Run {
   void Add(std::shared_ptr<ColumnFileIndex> file) ABSL_LOCKS_EXCLUDED(mu_);
   // True if no file is left.
   bool Remove(const FileIndex* file) ABSL_LOCKS_EXCLUDED(mu_);
+  // Takes the files that came with the name out. True if none is left.
+  bool Take(const RunName& source, std::vector<std::shared_ptr<ColumnFileIndex>>* files)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether all writers are one; nullopt: as the files say.
+  void SetMerged(std::optional<bool> merged) ABSL_LOCKS_EXCLUDED(mu_);
   // Made anew only if something changed that it depends on.
   std::shared_ptr<const RunView> View() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -88,6 +94,7 @@ class Run {
   std::shared_ptr<const RunView> view_ ABSL_GUARDED_BY(mu_);
   uint64_t view_structure_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t view_data_ ABSL_GUARDED_BY(mu_) = 0;
+  std::optional<bool> merged_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace tributary

@@ -71,7 +71,7 @@ Ingest::Ingest(const Options& options, const Dependencies& dependencies)
   sessions.collector_version = options_.collector_version;
   sessions_ = std::make_unique<SessionTable>(
       sessions, SessionTable::Dependencies{deps_.clock, deps_.session, delivery_.get(), &streams_,
-                                           deps_.metrics, deps_.log});
+                                           deps_.decisions, deps_.metrics, deps_.log});
   ClusterPublisher::Options publisher;
   publisher.store_id = deps_.store->store_id();
   publisher_ = std::make_unique<ClusterPublisher>(publisher, deps_.clock, sessions_.get(),
@@ -192,6 +192,17 @@ std::optional<StreamIdentity> ParseCursor(const std::string& node, absl::string_
 absl::StatusOr<ingest::v1::DescribeNodeResponse> Ingest::DescribeNode(
     const ingest::v1::DescribeNodeRequest& request) {
   constexpr uint32_t kLimit = 10'000;
+  if (request.runs_size() > static_cast<int>(kLimit)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'runs' has ", request.runs_size(), " names, at most ", kLimit, " allowed"));
+  }
+  const std::shared_ptr<const RunDecisions> decisions = deps_.decisions->Get();
+  if (request.runs_size() > 0) {
+    ingest::v1::DescribeNodeResponse response;
+    response.set_store_id(deps_.store->store_id());
+    for (const std::string& run : request.runs()) response.add_shown_as(decisions->ShownAs(run));
+    return response;
+  }
   const std::string node = KnownNode(request.node());
   if (node.empty()) {
     return absl::NotFoundError(
@@ -230,7 +241,7 @@ absl::StatusOr<ingest::v1::DescribeNodeResponse> Ingest::DescribeNode(
     ingest::v1::StreamDescription* stream = response.add_streams();
     stream->set_logdir_name(identity.logdir_name);
     stream->set_path(identity.path);
-    stream->set_run(entry.run().value());
+    stream->set_run(decisions->ShownAs(entry.run().value()));
     stream->set_run_since_unix_nanos(absl::ToUnixNanos(entry.run_since()));
     stream->set_generation(entry.generation.value());
     stream->set_received(entry.received);

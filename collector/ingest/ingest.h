@@ -24,6 +24,7 @@
 #include "collector/ingest/stream_table.h"
 #include "collector/registry/cluster_board.h"
 #include "collector/registry/node_presence.h"
+#include "collector/registry/run_decisions.h"
 #include "collector/store/store.h"
 #include "common/clock.h"
 #include "common/file.h"
@@ -54,6 +55,8 @@ class Ingest {
     // Who is here under which name, agents or not.
     NodePresence* nodes;
     ProjectorBoard* projector = nullptr;  // may be null
+    // The names that agents are told are those that are shown.
+    const RunDecisionBoard* decisions;
     IngestMetrics* metrics;
     Logger* log;
     TaskQueue* session;

@@ -479,7 +479,6 @@ Session::OpenStream* Session::FindEvents(uint32_t number) {
 namespace {
 
 void FillAssetOffer(const StreamEntry& entry, bool is_new, ingest::v1::Offer* out) {
-  out->set_run(entry.run().value());
   if (!is_new) out->set_run_since_unix_nanos(absl::ToUnixNanos(entry.run_since()));
   if (const std::optional<AssetVersion> version = entry.asset->version()) {
     FillVersion(*version, out->mutable_asset());
@@ -494,7 +493,6 @@ void FillOffer(const StreamEntry& entry, const StreamOffer& offer, bool is_new,
   out->set_head_crc32c(offer.fingerprint.head_crc32c);
   out->set_received(offer.progress.received);
   out->set_durable(offer.durable);
-  out->set_run(entry.run().value());
   if (!is_new) out->set_run_since_unix_nanos(absl::ToUnixNanos(entry.run_since()));
   for (const ByteRange& range : offer.unfilled) {
     ingest::v1::Range* told = out->add_unfilled();
@@ -529,6 +527,7 @@ void Session::SendOffers(const Batch& batch, const std::vector<StreamOffer>& off
     }
     if (is_asset) {
       it->second.offered = true;
+      offer->set_run(context_->decisions->Get()->ShownAs(place.entry->run().value()));
       FillAssetOffer(*place.entry, place.is_new, offer);
       continue;
     }
@@ -540,6 +539,7 @@ void Session::SendOffers(const Batch& batch, const std::vector<StreamOffer>& off
       continue;
     }
     TakeOffer(place.number, *made);
+    offer->set_run(context_->decisions->Get()->ShownAs(place.entry->run().value()));
     FillOffer(*place.entry, *made, place.is_new, offer);
   }
   Send(std::move(message));

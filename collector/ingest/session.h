@@ -25,6 +25,7 @@
 #include "collector/ingest/metrics.h"
 #include "collector/ingest/session_peer.h"
 #include "collector/ingest/stream_table.h"
+#include "collector/registry/run_decisions.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "tributary/ingest/v1/ingest.pb.h"
@@ -62,6 +63,7 @@ struct SessionContext {
   StreamTable* streams = nullptr;
   CreditPool* pool = nullptr;
   Delivery* delivery = nullptr;
+  const RunDecisionBoard* decisions = nullptr;
   SessionHost* host = nullptr;
   IngestMetrics* metrics = nullptr;
   Logger* log = nullptr;

@@ -25,6 +25,7 @@ SessionTable::SessionTable(const Options& options, const Dependencies& dependenc
   context_.streams = deps_.streams;
   context_.pool = &pool_;
   context_.delivery = deps_.delivery;
+  context_.decisions = deps_.decisions;
   context_.host = this;
   context_.metrics = deps_.metrics;
   context_.log = deps_.log;

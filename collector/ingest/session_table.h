@@ -47,6 +47,7 @@ class SessionTable : public SessionHost {
     TaskQueue* session;
     Delivery* delivery;
     StreamTable* streams;
+    const RunDecisionBoard* decisions;
     IngestMetrics* metrics;
     Logger* log;
   };

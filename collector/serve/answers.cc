@@ -29,6 +29,12 @@ http::Response ErrorAnswer(const absl::Status& status) {
   } else if (absl::IsNotFound(status)) {
     prefix = "Not found";
     response.status = 404;
+  } else if (absl::IsPermissionDenied(status)) {
+    prefix = "Forbidden";
+    response.status = 403;
+  } else if (absl::IsFailedPrecondition(status)) {
+    prefix = "Conflict";
+    response.status = 409;
   } else if (absl::IsUnavailable(status)) {
     prefix = "Unavailable";
     response.status = 503;

@@ -17,8 +17,8 @@ namespace tributary::serve {
 // 200 with what the writer holds.
 http::Response JsonAnswer(JsonWriter* writer);
 
-// As TensorBoard words them: "Invalid argument: ..." 400, "Not found: ..." 404; Unavailable 503;
-// any other status 500.
+// As TensorBoard words them: "Invalid argument: ..." 400, "Not found: ..." 404; PermissionDenied
+// 403, FailedPrecondition 409, Unavailable 503; any other status 500.
 http::Response ErrorAnswer(const absl::Status& status);
 
 // 405, naming what is allowed.

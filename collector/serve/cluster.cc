@@ -36,9 +36,9 @@ void WriteTexts(absl::string_view key, const std::vector<std::string>& values, J
   writer->EndArray();
 }
 
-void WriteStream(const StreamStatus& stream, JsonWriter* writer) {
+void WriteStream(const StreamStatus& stream, const RunDecisions& decisions, JsonWriter* writer) {
   writer->BeginObject();
-  WriteText("run", stream.run, writer);
+  WriteText("run", decisions.ShownAs(stream.run), writer);
   WriteText("logdir", stream.logdir_name, writer);
   WriteText("file", stream.file, writer);
   WriteText("kind", stream.kind, writer);
@@ -69,10 +69,13 @@ struct Question {
   int64_t streams_skip = 0;
   std::string find;  // in lower case
   bool attention = false;
+  // Runs are found and written under the names that are shown.
+  const RunDecisions* decisions = nullptr;
 
   bool Wants(const StreamStatus& stream) const {
     if (attention && !NeedsAttention(stream)) return false;
-    return find.empty() || absl::StrContains(absl::AsciiStrToLower(stream.run), find) ||
+    return find.empty() ||
+           absl::StrContains(absl::AsciiStrToLower(decisions->ShownAs(stream.run)), find) ||
            absl::StrContains(absl::AsciiStrToLower(stream.file), find);
   }
 };
@@ -104,12 +107,14 @@ void WriteStreams(const NodeStatus& node, const Question& question, JsonWriter* 
     found = static_cast<int64_t>(node.streams.size());
     const int64_t begin = std::min(question.streams_skip, found);
     const int64_t end = begin + std::min(question.streams_max, found - begin);
-    for (int64_t i = begin; i < end; ++i) WriteStream(node.streams[static_cast<size_t>(i)], writer);
+    for (int64_t i = begin; i < end; ++i) {
+      WriteStream(node.streams[static_cast<size_t>(i)], *question.decisions, writer);
+    }
   } else {
     for (const StreamStatus& stream : node.streams) {
       if (!question.Wants(stream)) continue;
       if (found >= question.streams_skip && found - question.streams_skip < question.streams_max) {
-        WriteStream(stream, writer);
+        WriteStream(stream, *question.decisions, writer);
       }
       ++found;
     }
@@ -208,11 +213,12 @@ void WriteConflicts(const std::vector<ConflictStatus>& conflicts, JsonWriter* wr
 }  // namespace
 
 http::Response ClusterAnswer(const ClusterSnapshot& snapshot, const ServiceView& services,
-                             const CollectorFacts& collector, absl::Time now,
-                             const http::Request& request) {
+                             const RunDecisions& decisions, const CollectorFacts& collector,
+                             absl::Time now, const http::Request& request) {
   if (request.method != "GET" && request.method != "HEAD") return MethodNotAllowed("GET, HEAD");
-  const absl::StatusOr<Question> question = ParseQuestion(request);
+  absl::StatusOr<Question> question = ParseQuestion(request);
   if (!question.ok()) return ErrorAnswer(question.status());
+  question->decisions = &decisions;
   int64_t left = question->nodes_max;
   const std::string* last = nullptr;
   bool more = false;

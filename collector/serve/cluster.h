@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "collector/registry/cluster_board.h"
+#include "collector/registry/run_decisions.h"
 #include "collector/serve/cluster_services.h"
 #include "common/http/message.h"
 
@@ -18,10 +19,11 @@ struct CollectorFacts {
   std::string join_note;     // what else must be done for that; one sentence, or empty
 };
 
-// The nodes and streams that the query chooses (HTTP_API.md). `now` is the wall clock. Thread-safe.
+// The nodes and streams that the query chooses (HTTP_API.md). `now` is the wall clock.
+// Runs have the names that they are shown under. Thread-safe.
 http::Response ClusterAnswer(const ClusterSnapshot& snapshot, const ServiceView& services,
-                             const CollectorFacts& collector, absl::Time now,
-                             const http::Request& request);
+                             const RunDecisions& decisions, const CollectorFacts& collector,
+                             absl::Time now, const http::Request& request);
 
 }  // namespace tributary::serve
 

@@ -33,6 +33,7 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
       main_view_(
           std::make_unique<MainView>(MainView::Options{options.runs_max, UrlOfAll(path_prefix_)},
                                      dependencies.index, dependencies.clock, dependencies.log)),
+      runs_(dependencies.index, dependencies.decisions, path_prefix_, dependencies.health.ready),
       core_({options.window_title, options.data_location, options.tensorboard_version},
             [this](const Location& at) {
               const bool has_page = assets_ != nullptr && assets_->Has(kProjectorModule);
@@ -72,11 +73,15 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
   router_.Add("/api/v1/namespaces", true, [this](const http::Request& request, const Location&) {
     return NameSpacesAnswer(*dependencies_.index, path_prefix_, request);
   });
+  router_.Add("/api/v1/runs", false, [this](const http::Request& request, const Location&) {
+    return runs_.Answer(request);
+  });
   router_.Add("/api/v1/cluster", false, [this](const http::Request& request, const Location&) {
-    // Both stay as they are while the answer is written.
+    // All stay as they are while the answer is written.
     const std::shared_ptr<const ClusterSnapshot> nodes = dependencies_.cluster->Get();
     const std::shared_ptr<const ServiceSnapshot> services = dependencies_.services->Get();
-    return ClusterAnswer(*nodes, {*services, path_prefix_}, dependencies_.collector(),
+    const std::shared_ptr<const RunDecisions> decisions = dependencies_.decisions.board->Get();
+    return ClusterAnswer(*nodes, {*services, path_prefix_}, *decisions, dependencies_.collector(),
                          dependencies_.clock->Wall(), request);
   });
   absl::StatusOr<std::unique_ptr<StaticAssets>> assets =

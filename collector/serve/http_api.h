@@ -32,6 +32,7 @@
 #include "collector/serve/plugins/text.h"
 #include "collector/serve/plugins/timeseries.h"
 #include "collector/serve/router.h"
+#include "collector/serve/runs.h"
 #include "collector/serve/static_assets.h"
 #include "common/clock.h"
 #include "common/file.h"
@@ -76,6 +77,7 @@ class HttpApi {
     HealthCallbacks health;
     // Asked for each picture of the cluster, on any thread.
     std::function<CollectorFacts()> collector;
+    RunDecisionAccess decisions;
   };
 
   // Reads the UI's files. What hinders that is no error, see webfiles_status.
@@ -98,6 +100,7 @@ class HttpApi {
   const std::string path_prefix_;
   const Dependencies dependencies_;
   const std::unique_ptr<MainView> main_view_;
+  const RunsRoute runs_;
   const CorePlugin core_;
   const ScalarsPlugin scalars_;
   const TimeseriesPlugin timeseries_;

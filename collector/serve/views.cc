@@ -25,7 +25,7 @@ std::map<std::string, NameSpace> Gather(const Index& index, const std::string& b
   std::map<std::string, NameSpace> found;
   for (const RunOverview& run : index.Overview(below)) {
     absl::string_view name = run.name.value();
-    if (run.shown == 0 || name == "." || name == below) continue;
+    if (run.hidden || run.shown == 0 || name == "." || name == below) continue;
     if (!below.empty()) name.remove_prefix(below.size() + 1);
     NameSpace& entry = found[std::string(name.substr(0, name.find('/')))];
     entry.runs += run.shown;

@@ -84,3 +84,77 @@ def test_mark_file_gives_a_daemons_stream_its_job(site, tmp_path):
     marked = subprocess.run([AGENT, "mark", logdir], env={**os.environ, **SLURM}, capture_output=True, text=True)
     assert marked.returncode == 0, marked.stderr
     assert plan("--logdir", logdir, "--node", "node08") == {"4711/node1/exp"}
+
+
+def decide(site, status=200, headers=None, **decision):
+    got, _, body = site.http.request("/api/v1/runs", json.dumps(decision).encode(), headers or {"Content-Type": "application/json"})
+    assert got == status, body
+    return json.loads(body) if got == 200 else body.decode()
+
+
+def test_a_rename_outlives_a_restart_moves_no_file_and_later_files_follow(site, tmp_path):
+    site.start_collector()
+    write_runs(tmp_path / "a", "exp")
+    site.once("n1", tmp_path / "a")
+    mirrors = sorted(path.relative_to(site.store) for path in (site.store / "logdir").rglob("*tfevents*"))
+    assert decide(site, run="n1/exp", action="rename", to="bert/first") == {"run": "bert/first", "changed": True}
+    for _ in range(2):
+        assert site.http.json("/data/runs") == ["bert/first"]
+        for name in ("n1/exp", "bert/first"):
+            assert len(site.http.json("/data/plugin/scalars/scalars", run=name, tag="loss")) == 1, name
+        assert sorted(path.relative_to(site.store) for path in (site.store / "logdir").rglob("*tfevents*")) == mirrors
+        assert {stream["run"] for stream in site.streams().values()} == {"bert/first"}
+        site.collector.stop()
+        site.start_collector()
+    # A new file of the old name, in plan as in what comes to be.
+    EventFile(tmp_path / "a" / "exp" / "events.out.tfevents.1800000000.h.9.0", 1_800_000_000).scalar("loss", 2, 1.0).close()
+    assert plan("--collector", f"127.0.0.1:{site.port}", "--node", "n1", "--logdir", tmp_path / "a") == {"bert/first"}
+    site.once("n1", tmp_path / "a")
+    assert site.http.json("/data/runs") == ["bert/first"]
+    assert len(site.http.json("/data/plugin/scalars/scalars", run="bert/first", tag="loss")) == 2
+    # Undone by giving the old name back.
+    decide(site, run="bert/first", action="rename", to="n1/exp")
+    assert site.http.json("/data/runs") == ["n1/exp"]
+    audit = site.http.json("/api/v1/runs")["audit"]
+    assert [(entry["action"], entry["from"], entry["to"]) for entry in audit] == [
+        ("rename", "bert/first", "n1/exp"), ("rename", "n1/exp", "bert/first")]
+    assert audit[0]["who"] == "127.0.0.1" and audit[0]["at"] > 1_700_000_000
+
+
+def test_hide_and_merge_are_decisions_that_can_be_undone(site, tmp_path):
+    site.start_collector()
+    for host in ("a", "b"):
+        file = EventFile(tmp_path / "l" / "exp" / f"events.out.tfevents.1700000000.{host}.1.0", 1_700_000_000)
+        file.scalar("loss", 1 if host == "a" else 2, 1.0, 1_700_000_100).close()
+    site.once("n", tmp_path / "l")
+    assert sorted(site.http.json("/data/runs")) == ["n/exp", "n/exp@b.1"]
+    decide(site, run="n/exp", action="merge")
+    assert site.http.json("/data/runs") == ["n/exp"]
+    assert len(site.http.json("/data/plugin/scalars/scalars", run="n/exp", tag="loss")) == 2
+    decide(site, run="n/exp", action="split")
+    assert sorted(site.http.json("/data/runs")) == ["n/exp", "n/exp@b.1"]
+    decide(site, run="n/exp", action="hide")
+    assert site.http.json("/data/runs") == []
+    assert len(site.http.json("/data/plugin/scalars/scalars", run="n/exp", tag="loss")) == 1
+    decide(site, run="n/exp", action="show")
+    assert len(site.http.json("/data/runs")) == 2
+
+
+def test_runs_of_a_local_logdir_are_renamed_where_there_is_a_store(site, tmp_path):
+    write_runs(tmp_path / "local", "exp")
+    site.start_collector("--logdir", tmp_path / "local")
+    decide(site, run="exp", action="rename", to="mine")
+    assert site.http.json("/data/runs") == ["mine"]
+    site.collector.stop()
+    site.start_collector("--logdir", tmp_path / "local")
+    assert site.http.json("/data/runs") == ["mine"]
+    assert "'/' at its start" in decide(site, 400, run="mine", action="rename", to="/exp")
+
+
+def test_without_a_store_and_from_foreign_pages_nothing_is_decided(site, tmp_path):
+    write_runs(tmp_path / "local", "exp")
+    site.start_collector("--logdir", tmp_path / "local", data=False)
+    assert "--data DIR" in decide(site, 409, run="exp", action="hide")
+    decide(site, 415, {"Content-Type": "text/plain"}, run="exp", action="hide")
+    decide(site, 403, {"Content-Type": "application/json", "Origin": "http://evil.example"}, run="exp", action="hide")
+    decide(site, 421, {"Content-Type": "application/json", "Host": "evil.example"}, run="exp", action="hide")

@@ -152,6 +152,8 @@ REQUESTS = {
     "series": ("GET", "/api/v1/series?run=node%2Fa+b&tag=loss%2Ftrain&from_step=3&limit=5", "", ""),
     "cluster": ("GET", "/api/v1/cluster", "", ""),
     "health": ("HEAD", "/healthz", "", ""),
+    "runs_list": ("GET", "/api/v1/runs?below=node&decided=false&limit=3&audit_limit=0", "", ""),
+    "runs_rename": ("POST", "/api/v1/runs", "application/json", '{"run":"node/a b","action":"rename","to":"c"}'),
     "views": ("GET", "/all/api/v1/views", "", ""),
     "namespaces": ("GET", "/api/v1/namespaces?below=node&after=a&limit=7", "", ""),
     "view_below": ("GET", "/ns/node%2Fa%20b/experiment/x/data/plugin/timeseries/timeSeries?requests="

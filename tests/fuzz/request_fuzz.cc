@@ -62,6 +62,15 @@ class Site {
     dependencies.files = &files_;
     dependencies.log = &log_;
     dependencies.start_nonce = 1;
+    dependencies.decisions.board = &decisions_;
+    dependencies.decisions.decide =
+        [this](const RunDecision& decision,
+               const std::string&) -> absl::StatusOr<RunDecisionLog::Outcome> {
+      // Nothing is kept: the same question has the same answer.
+      const auto changes = decisions_.Get()->Decide(decision);
+      if (!changes.ok()) return changes.status();
+      return RunDecisionLog::Outcome{decision.run, !changes->empty()};
+    };
     dependencies.health.ready = [] { return absl::OkStatus(); };
     dependencies.health.metrics = [] { return std::string("tributary_up 1\n"); };
     dependencies.collector = [] { return serve::CollectorFacts(); };
@@ -77,6 +86,7 @@ class Site {
   FakeFileSystem files_;
   ClusterBoard board_;
   ServiceBoard services_;
+  RunDecisionBoard decisions_;
   NullLogger log_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<serve::HttpApi> api_;
@@ -94,7 +104,7 @@ http::Request ParseInput(absl::string_view input) {
   http::Request request;
   request.method = TakeLine(&input);
   const std::string target = TakeLine(&input);
-  request.headers = {{"content-type", TakeLine(&input)}};
+  request.headers = {{"content-type", TakeLine(&input)}, {"host", "localhost:6006"}};
   request.body = std::string(input);
   const size_t question = target.find('?');
   request.raw_path = target.substr(0, question);

@@ -91,6 +91,7 @@ void CollectorNode::Start() {
   dependencies.clock = deps_.clock;
   dependencies.board = &process->board;
   dependencies.nodes = &process->nodes;
+  dependencies.decisions = &process->decisions;
   dependencies.metrics = &process->metrics;
   dependencies.log = deps_.log;
   dependencies.session = &process->session;

@@ -106,6 +106,7 @@ class CollectorNode {
     std::vector<std::unique_ptr<ManualTaskQueue>> shards;
     IngestMetrics metrics;
     ClusterBoard board;
+    RunDecisionBoard decisions;
     std::unique_ptr<FileSystem> wrapped_files;
     std::unique_ptr<Index> index;
     std::unique_ptr<Store> store;

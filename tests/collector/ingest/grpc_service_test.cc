@@ -126,6 +126,7 @@ class Collector {
     deps.clock = RealClock();
     deps.board = &board;
     deps.nodes = &nodes;
+    deps.decisions = &decisions;
     deps.metrics = &metrics;
     deps.log = &log;
     deps.session = &session;
@@ -177,6 +178,7 @@ class Collector {
   std::unique_ptr<Index> index;
   ClusterBoard board;
   NodePresence nodes;
+  RunDecisionBoard decisions;
   std::unique_ptr<Ingest> ingest;
   std::vector<std::unique_ptr<ThreadTaskQueue>> shard_queues;
   ThreadTaskQueue session;

@@ -66,6 +66,7 @@ class IngestSite {
     deps.clock = &clock;
     deps.board = &board;
     deps.nodes = &nodes;
+    deps.decisions = &decisions;
     deps.metrics = &metrics;
     deps.log = &log;
     deps.session = &session;
@@ -111,6 +112,7 @@ class IngestSite {
   IngestMetrics metrics;
   std::unique_ptr<Index> index;
   ClusterBoard board;
+  RunDecisionBoard decisions;
   std::unique_ptr<Ingest> ingest;
   absl::Status fatal;
   bool shards_frozen = false;

@@ -59,6 +59,7 @@ class Site {
     deps.clock = RealClock();
     deps.board = &board;
     deps.nodes = &nodes;
+    deps.decisions = &decisions;
     deps.metrics = &metrics;
     deps.log = &log;
     deps.session = &session;
@@ -87,6 +88,7 @@ class Site {
   std::unique_ptr<Index> index;
   ClusterBoard board;
   NodePresence nodes;
+  RunDecisionBoard decisions;
   std::unique_ptr<Store> store;
   std::unique_ptr<Ingest> ingest;
   std::vector<std::unique_ptr<ThreadTaskQueue>> shards;

@@ -52,6 +52,7 @@ class ServeTest : public ::testing::Test {
     dependencies.files = &files_;
     dependencies.log = &log_;
     dependencies.start_nonce = 0xabc;
+    dependencies.decisions.board = &decisions_;
     dependencies.health.ready = [this] { return ready_; };
     dependencies.health.metrics = [] { return std::string("tributary_up 1\n"); };
     dependencies.collector = [] { return CollectorFacts{"0.1.0", "tributary-agent …", "note"}; };
@@ -114,6 +115,7 @@ class ServeTest : public ::testing::Test {
   std::unique_ptr<Index> index_;
   ClusterBoard board_;
   ServiceBoard services_;
+  RunDecisionBoard decisions_;
   FakeClock clock_;
   CaptureLogger log_;
   FakeFileSystem files_{&clock_};
