@@ -87,6 +87,7 @@ void RunTable::SetRules(RunRules rules) {
     const RunName to = ShownAs(source);
     if (from != to) Move(source, from, to);
   }
+  ++moves_;
   absl::flat_hash_set<RunName> merged;
   for (const auto& [run, value] : before.merged) merged.insert(run);
   for (const auto& [run, value] : rules_.merged) merged.insert(run);
@@ -171,7 +172,21 @@ std::optional<FoundRun> RunTable::FindShown(absl::string_view name) const {
   return std::nullopt;
 }
 
+uint64_t RunTable::moves() const {
+  MutexLock lock(&mu_);
+  return moves_;
+}
+
 std::optional<FoundRun> RunTable::Find(const RunName& run) const {
+  // A run that was looked up may have lost its files by the time that it is looked into.
+  for (;;) {
+    const uint64_t before = moves();
+    std::optional<FoundRun> found = FindAtOnce(run);
+    if (moves() == before) return found;
+  }
+}
+
+std::optional<FoundRun> RunTable::FindAtOnce(const RunName& run) const {
   const absl::string_view name = run.value();
   std::optional<FoundRun> found = FindShown(name);
   const size_t attempt = name.rfind(kAttempt);

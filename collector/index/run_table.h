@@ -55,6 +55,8 @@ class RunTable {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Entry EntryOf(const std::shared_ptr<Run>& run) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::shared_ptr<Run> Get(absl::string_view name) const ABSL_LOCKS_EXCLUDED(mu_);
+  uint64_t moves() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::optional<FoundRun> FindAtOnce(const RunName& run) const ABSL_LOCKS_EXCLUDED(mu_);
   std::optional<FoundRun> FindShown(absl::string_view name) const ABSL_LOCKS_EXCLUDED(mu_);
 
   const std::shared_ptr<ChangeCounts> changes_ = std::make_shared<ChangeCounts>();
@@ -64,6 +66,7 @@ class RunTable {
   // In the order of names, so that what is below one name stands together.
   Runs runs_ ABSL_GUARDED_BY(mu_);
   RunRules rules_ ABSL_GUARDED_BY(mu_);
+  uint64_t moves_ ABSL_GUARDED_BY(mu_) = 0;  // how often files changed their runs
 };
 
 }  // namespace tributary

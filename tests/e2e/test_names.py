@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from event_files import EventFile
-from programs import AGENT, require
+from programs import AGENT, require, wait_for
 
 SLURM = {"SLURM_JOB_ID": "4711", "SLURM_JOB_NODELIST": "node[07-08]", "SLURMD_NODENAME": "node08", "SLURM_JOB_NAME": "bert"}
 
@@ -103,7 +103,8 @@ def test_a_rename_outlives_a_restart_moves_no_file_and_later_files_follow(site, 
         for name in ("n1/exp", "bert/first"):
             assert len(site.http.json("/data/plugin/scalars/scalars", run=name, tag="loss")) == 1, name
         assert sorted(path.relative_to(site.store) for path in (site.store / "logdir").rglob("*tfevents*")) == mirrors
-        assert {stream["run"] for stream in site.streams().values()} == {"bert/first"}
+        # The picture of the cluster is drawn after the start.
+        assert {stream["run"] for stream in wait_for(site.streams, "the cluster is drawn").values()} == {"bert/first"}
         site.collector.stop()
         site.start_collector()
     # A new file of the old name, in plan as in what comes to be.
