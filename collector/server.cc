@@ -437,6 +437,7 @@ void Server::Parts::StartHttp() {
   options.webfiles = config.webfiles;
   options.window_title = config.window_title;
   options.data_location = DataLocation();
+  options.has_store = !config.data_dir.empty();
   options.runs_max = config.runs_max;
   options.samples_per_plugin = config.samples_per_plugin;
   for (const LocalLogdir& logdir : config.logdirs) {

@@ -28,6 +28,13 @@ inline constexpr absl::string_view kPluginPagePolicy =
     "object-src 'none';style-src 'self' data: 'unsafe-inline';connect-src 'self';"
     "script-src 'self' 'unsafe-eval' 'unsafe-inline';base-uri 'self';frame-ancestors 'self'";
 
+// For the Cluster tab. Nothing that is not named, no inline script or style, and no text that is
+// turned into markup: names of nodes, runs and files are whatever somebody called them.
+inline constexpr absl::string_view kClusterPagePolicy =
+    "default-src 'none';script-src 'self';style-src 'self';font-src 'self';img-src 'self';"
+    "connect-src 'self';base-uri 'self';form-action 'none';frame-ancestors 'self';"
+    "require-trusted-types-for 'script';trusted-types 'none'";
+
 // For pages that are only text.
 inline constexpr absl::string_view kTextPolicy =
     "default-src 'none';base-uri 'none';frame-ancestors 'none'";

@@ -34,11 +34,14 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
           std::make_unique<MainView>(MainView::Options{options.runs_max, UrlOfAll(path_prefix_)},
                                      dependencies.index, dependencies.clock, dependencies.log)),
       runs_(dependencies.index, dependencies.decisions, path_prefix_, dependencies.health.ready),
-      core_({options.window_title, options.data_location, options.tensorboard_version},
-            [this](const Location& at) {
-              const bool has_page = assets_ != nullptr && assets_->Has(kProjectorModule);
-              return has_page && projector_.HasData(at);
-            }),
+      cluster_tab_(dependencies.cluster, options.has_store),
+      core_(
+          {options.window_title, options.data_location, options.tensorboard_version},
+          [this](const Location& at) {
+            const bool has_page = assets_ != nullptr && assets_->Has(kProjectorModule);
+            return has_page && projector_.HasData(at);
+          },
+          &cluster_tab_),
       scalars_(options.samples_per_plugin),
       timeseries_(options.samples_per_plugin),
       images_(options.samples_per_plugin),
@@ -49,6 +52,7 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
       mesh_(options.samples_per_plugin),
       custom_scalars_(options.samples_per_plugin),
       projector_(dependencies.files, options.log_roots, dependencies.projector) {
+  cluster_tab_.AddRoutes(&router_);
   core_.AddRoutes(&router_);
   scalars_.AddRoutes(&router_);
   timeseries_.AddRoutes(&router_);

@@ -18,6 +18,7 @@
 #include "collector/serve/health.h"
 #include "collector/serve/main_view.h"
 #include "collector/serve/plugins/audio.h"
+#include "collector/serve/plugins/cluster_tab.h"
 #include "collector/serve/plugins/core.h"
 #include "collector/serve/plugins/custom_scalars.h"
 #include "collector/serve/plugins/graphs.h"
@@ -58,6 +59,8 @@ class HttpApi {
     std::vector<LogRoot> log_roots;
     // The TensorBoard that the page is from.
     std::string tensorboard_version = "2.21.0";
+    // Whether agents can join and decisions are kept: then there is a Cluster tab.
+    bool has_store = false;
     // Listed where no view is named, those with the newest data; 0: all.
     uint64_t runs_max = 0;
     // See SampleLimits; --samples_per_plugin.
@@ -101,6 +104,7 @@ class HttpApi {
   const Dependencies dependencies_;
   const std::unique_ptr<MainView> main_view_;
   const RunsRoute runs_;
+  const ClusterTab cluster_tab_;
   const CorePlugin core_;
   const ScalarsPlugin scalars_;
   const TimeseriesPlugin timeseries_;

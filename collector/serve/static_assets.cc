@@ -24,7 +24,24 @@ namespace {
 constexpr uint64_t kFileBytesMax = 64u << 20;
 constexpr int kLevelsMax = 8;
 
-std::string ContentType(absl::string_view path) {
+absl::StatusOr<std::string> ReadWhole(FileSystem* files, const std::string& path, uint64_t size) {
+  if (size > kFileBytesMax) {
+    return absl::ResourceExhaustedError(absl::StrCat(path, " is larger than ", kFileBytesMax));
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<ReadableFile> file, files->OpenReadable(path));
+  std::string bytes(size, '\0');
+  ASSIGN_OR_RETURN(const size_t read, file->ReadAt(0, absl::MakeSpan(bytes)));
+  if (read != size) return absl::UnavailableError(absl::StrCat(path, " is being written"));
+  return bytes;
+}
+
+bool IsJavaScript(absl::string_view content_type) {
+  return absl::StartsWith(content_type, "text/javascript");
+}
+
+}  // namespace
+
+std::string ContentTypeOf(absl::string_view path) {
   constexpr std::array<std::pair<absl::string_view, absl::string_view>, 12> kTypes = {{
       {".html", "text/html; charset=utf-8"},
       {".js", "text/javascript; charset=utf-8"},
@@ -44,23 +61,6 @@ std::string ContentType(absl::string_view path) {
   }
   return "application/octet-stream";
 }
-
-absl::StatusOr<std::string> ReadWhole(FileSystem* files, const std::string& path, uint64_t size) {
-  if (size > kFileBytesMax) {
-    return absl::ResourceExhaustedError(absl::StrCat(path, " is larger than ", kFileBytesMax));
-  }
-  ASSIGN_OR_RETURN(const std::unique_ptr<ReadableFile> file, files->OpenReadable(path));
-  std::string bytes(size, '\0');
-  ASSIGN_OR_RETURN(const size_t read, file->ReadAt(0, absl::MakeSpan(bytes)));
-  if (read != size) return absl::UnavailableError(absl::StrCat(path, " is being written"));
-  return bytes;
-}
-
-bool IsJavaScript(absl::string_view content_type) {
-  return absl::StartsWith(content_type, "text/javascript");
-}
-
-}  // namespace
 
 bool HasCurrent(const http::Request& request, absl::string_view etag) {
   for (absl::string_view item : absl::StrSplit(request.Header("if-none-match"), ',')) {
@@ -110,7 +110,7 @@ absl::Status StaticAssets::LoadFolder(FileSystem* files, const std::string& fold
     if (is_gzip) route.resize(route.size() - 3);
     Asset asset;
     ASSIGN_OR_RETURN(asset.bytes, ReadWhole(files, file, stat.size_bytes));
-    asset.content_type = ContentType(route);
+    asset.content_type = ContentTypeOf(route);
     asset.is_gzip = is_gzip;
     // Weak: the bytes may be sent with or without compression.
     asset.etag = absl::StrFormat("W/\"%x-%08x\"", asset.bytes.size(), Crc32c(asset.bytes));

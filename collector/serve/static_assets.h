@@ -51,6 +51,9 @@ class StaticAssets {
   uint32_t index_crc_ = 0;
 };
 
+// By the ending of the path.
+std::string ContentTypeOf(absl::string_view path);
+
 // Whether the client has what `etag` names already.
 bool HasCurrent(const http::Request& request, absl::string_view etag);
 

@@ -50,7 +50,8 @@ def test_three_nodes_are_drawn_without_an_error(site, tmp_path, screenshots, pre
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="Debian's chromium is not installed")
 def test_page_without_any_run(site, tmp_path, screenshots):
-    site.start_collector()
+    (tmp_path / "logs").mkdir()
+    site.start_collector("--logdir", tmp_path / "logs", data=False)
     page = open_page(f"http://localhost:{site.port}/", screenshots / "empty.png", "No dashboards are active")
     assert page["errors"] == []
 

@@ -16,7 +16,7 @@ namespace {
 
 // The plugin of these routes: it has no tab.
 constexpr absl::string_view kCore = "core";
-// The only one with a page of its own, in a frame.
+// The only one of TensorBoard's with a page of its own, in a frame.
 constexpr absl::string_view kProjector = "projector";
 
 struct Dashboard {
@@ -55,6 +55,52 @@ constexpr std::array<Dashboard, 16> kDashboards = {{
     {kProjector, "projector", "", {}, true},
 }};
 
+// An entry of the listing. With an element or a module it is a part of its own, else one of the
+// page.
+struct Tab {
+  absl::string_view id;
+  absl::string_view name;
+  bool disable_reload = false;
+  bool enabled = false;
+  absl::string_view element = {};
+  std::string module = {};  // of a page in a frame
+};
+
+void WriteTab(const Tab& tab, JsonWriter* writer) {
+  writer->Key(tab.id);
+  writer->BeginObject();
+  writer->Key("disable_reload");
+  writer->Bool(tab.disable_reload);
+  writer->Key("enabled");
+  writer->Bool(tab.enabled);
+  writer->Key("remove_dom");
+  writer->Bool(false);
+  writer->Key("tab_name");
+  writer->String(tab.name);
+  writer->Key("loading_mechanism");
+  writer->BeginObject();
+  writer->Key("type");
+  writer->String(!tab.module.empty()    ? "IFRAME"
+                 : !tab.element.empty() ? "CUSTOM_ELEMENT"
+                                        : "NG_COMPONENT");
+  if (!tab.module.empty()) {
+    writer->Key("module_path");
+    writer->String(tab.module);
+  }
+  if (!tab.element.empty()) {
+    writer->Key("element_name");
+    writer->String(tab.element);
+  }
+  writer->EndObject();
+  writer->EndObject();
+}
+
+void WriteClusterTab(const Location& location, JsonWriter* writer) {
+  Tab tab = {ClusterTab::kId, ClusterTab::kTabName, false, true};
+  tab.module = absl::StrCat(location.script_root, ClusterTab::kModule);
+  WriteTab(tab, writer);
+}
+
 http::Response Redirect(std::string to) {
   http::Response response;
   response.status = 302;
@@ -74,9 +120,10 @@ void CorePlugin::AddRoutes(Router* router) const {
   router->Add(
       "/data/plugins_listing", false,
       [this](const http::Request&, const Location& location) { return PluginsListing(location); });
-  router->Add(
-      "/data/plugin_entry.html", false,
-      [this](const http::Request& request, const Location&) { return PluginEntry(request); });
+  router->Add("/data/plugin_entry.html", false,
+              [this](const http::Request& request, const Location& at) {
+                return PluginEntry(request, at);
+              });
   // Of other builds of TensorBoard, and of clients as old.
   for (const char* path : {"/data/experiments", "/data/experiment_runs"}) {
     router->Add(path, false, [](const http::Request&, const Location&) {
@@ -144,8 +191,10 @@ http::Response CorePlugin::Runs(const IndexReader& index) const {
 
 http::Response CorePlugin::PluginsListing(const Location& location) const {
   const std::vector<std::string> present = location.index->Plugins();
+  const ClusterTab::Place cluster = cluster_->PlaceIn(location);
   JsonWriter writer;
   writer.BeginObject();
+  if (cluster == ClusterTab::Place::kFirst) WriteClusterTab(location, &writer);
   for (const Dashboard& dashboard : kDashboards) {
     const bool is_projector = dashboard.id == kProjector;
     bool enabled = std::any_of(
@@ -153,39 +202,23 @@ http::Response CorePlugin::PluginsListing(const Location& location) const {
           return !plugin.empty() && std::binary_search(present.begin(), present.end(), plugin);
         });
     if (is_projector) enabled = projector_has_data_(location);
-    writer.Key(dashboard.id);
-    writer.BeginObject();
-    writer.Key("disable_reload");
-    writer.Bool(dashboard.disable_reload);
-    writer.Key("enabled");
-    writer.Bool(enabled);
-    writer.Key("remove_dom");
-    writer.Bool(false);
-    writer.Key("tab_name");
-    writer.String(dashboard.tab_name);
-    writer.Key("loading_mechanism");
-    writer.BeginObject();
-    writer.Key("type");
-    writer.String(is_projector                ? "IFRAME"
-                  : dashboard.element.empty() ? "NG_COMPONENT"
-                                              : "CUSTOM_ELEMENT");
+    Tab tab = {dashboard.id, dashboard.tab_name, dashboard.disable_reload, enabled};
+    tab.element = dashboard.element;
     if (is_projector) {
-      writer.Key("module_path");
-      writer.String(absl::StrCat(location.script_root, "/data/plugin/projector/index.js"));
+      tab.module = absl::StrCat(location.script_root, "/data/plugin/projector/index.js");
     }
-    if (!dashboard.element.empty()) {
-      writer.Key("element_name");
-      writer.String(dashboard.element);
-    }
-    writer.EndObject();
-    writer.EndObject();
+    WriteTab(tab, &writer);
   }
+  if (cluster == ClusterTab::Place::kLast) WriteClusterTab(location, &writer);
   writer.EndObject();
   return JsonAnswer(&writer);
 }
 
-http::Response CorePlugin::PluginEntry(const http::Request& request) const {
+http::Response CorePlugin::PluginEntry(const http::Request& request, const Location& at) const {
   const absl::string_view name = request.QueryValue("name").value_or("");
+  if (name == ClusterTab::kId && cluster_->PlaceIn(at) != ClusterTab::Place::kAbsent) {
+    return cluster_->EntryPage();
+  }
   if (name == kProjector) {
     http::Response response;
     response.content_type = "text/html; charset=utf-8";

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "collector/index/index_reader.h"
+#include "collector/serve/plugins/cluster_tab.h"
 #include "collector/serve/router.h"
 #include "common/http/message.h"
 
@@ -20,9 +21,10 @@ class CorePlugin {
     std::string data_location;  // what is served, as the command line says it
     std::string version;        // the TensorBoard whose page and routes these are
   };
-  // `projector_has_data` is asked for each listing.
-  CorePlugin(const Options& options, std::function<bool(const Location& at)> projector_has_data)
-      : options_(options), projector_has_data_(std::move(projector_has_data)) {}
+  // `projector_has_data` is asked for each listing. `cluster` must outlive this.
+  CorePlugin(const Options& options, std::function<bool(const Location& at)> projector_has_data,
+             const ClusterTab* cluster)
+      : options_(options), projector_has_data_(std::move(projector_has_data)), cluster_(cluster) {}
 
   void AddRoutes(Router* router) const;
 
@@ -30,10 +32,11 @@ class CorePlugin {
   http::Response Environment() const;
   http::Response Runs(const IndexReader& index) const;
   http::Response PluginsListing(const Location& location) const;
-  http::Response PluginEntry(const http::Request& request) const;
+  http::Response PluginEntry(const http::Request& request, const Location& at) const;
 
   const Options options_;
   const std::function<bool(const Location& at)> projector_has_data_;
+  const ClusterTab* const cluster_;
 };
 
 }  // namespace tributary::serve
