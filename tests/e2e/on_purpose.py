@@ -7,6 +7,7 @@ import re
 
 # (row of the table, what the question matches, what the difference matches)
 DIFFERENCES = [
+    ("Markdown: a line that begins with `<script` or `<style`", r"/(tags|text)", r"[dD]escription.*&lt;(script|style)"),
     ("texts that are no strings", r"/text/text.*'numbers'", r"expected, '\[\]' answered"),
     ("clips of older summaries", r"/plugin/audio/audio", r"application/octet-stream"),
     ("redirects of old addresses", r" /experiment/[^/]*/(audio|events|graphs|histograms|images)$", r"^Location: / expected"),
