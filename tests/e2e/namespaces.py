@@ -19,6 +19,7 @@ class FarNodes:
         if os.geteuid() != 0:
             pytest.skip("a network namespace needs root")
         self.names = {}
+        self.cables = 0
         self.net = f"10.{200 + os.getpid() // 250 % 50}.{os.getpid() % 250}"
 
     def make(self, name):
@@ -34,6 +35,18 @@ class FarNodes:
         ip("-n", namespace, "link", "set", "eth0", "up")
         ip("-n", namespace, "link", "set", "lo", "up")
         return namespace
+
+    def join(self, first, second):
+        """A cable between two nodes; returns the address at which `second` reaches `first`."""
+        number = 128 + 4 * self.cables
+        self.cables += 1
+        ends = [(first, f"{self.net}.{number + 1}"), (second, f"{self.net}.{number + 2}")]
+        device = f"c{number}"
+        ip("link", "add", device, "netns", self.names[first][0], "type", "veth", "peer", "name", device, "netns", self.names[second][0])
+        for name, address in ends:
+            ip("-n", self.names[name][0], "addr", "add", address + "/30", "dev", device)
+            ip("-n", self.names[name][0], "link", "set", device, "up")
+        return ends[0][1]
 
     def address(self, name):
         return f"{self.net}.{self.names[name][1] + 2}"
