@@ -155,6 +155,42 @@ def test_services_open_and_conflicts_name_both_holders(site, tmp_path, browser, 
     assert browser.errors == []
 
 
+def test_runs_are_renamed_hidden_and_merged_through_the_page(site, tmp_path, browser, screenshots):
+    three_nodes(site, tmp_path)
+    wait_for(lambda: len(site.http.json("/data/runs")) == 3, "three runs are listed")
+    browser.open(f"http://127.0.0.1:{site.port}/#cluster")
+    browser.click("Names")
+
+    def press(label):
+        browser.wait_tab(f"document.querySelector('[aria-label={json.dumps(label)}]') !== null", f"there is {label}")
+        browser.in_tab(f"(document.querySelector('[aria-label={json.dumps(label)}]').click(), true)")
+
+    def listed(*runs):
+        wait_for(lambda: sorted(site.http.json("/data/runs")) == sorted(runs), f"{runs} are listed; errors: {browser.errors}")
+
+    press("Rename… node0/exp/train")
+    browser.wait_tab("document.querySelector('dialog input') !== null", "the dialog opens")
+    browser.in_tab("(document.querySelector('dialog input').value = 'best/<b>run</b>', true)")
+    browser.screenshot(screenshots / "cluster-rename.png")
+    browser.in_tab("([...document.querySelectorAll('dialog button')].find((button) => button.textContent === 'Rename').click(), true)")
+    listed("best/<b>run</b>", "node1/exp/train", "node2/exp/train")
+    browser.wait_tab("document.querySelector('dialog') === null", "the dialog closes")
+    press("Hide node1/exp/train")
+    listed("best/<b>run</b>", "node2/exp/train")
+    press("Show node1/exp/train")
+    listed("best/<b>run</b>", "node1/exp/train", "node2/exp/train")
+    press("Merge writers node2/exp/train")
+    press("Split writers node2/exp/train")
+    browser.wait_tab("document.querySelector('[aria-label=\"Merge writers node2/exp/train\"]') !== null", "it is split again")
+    browser.screenshot(screenshots / "cluster-names.png")
+    browser.click("History")
+    browser.wait_tab("document.querySelectorAll('main tbody tr:not(.spacer)').length === 5", "five decisions are told")
+    assert [row[2] for row in browser.rows()] == ["split", "merge", "show", "hide", "rename"]
+    assert browser.in_tab("document.querySelectorAll('b').length") == 0
+    browser.screenshot(screenshots / "cluster-history.png")
+    assert browser.errors == []
+
+
 def test_holes_are_told_with_their_cause(site, tmp_path, browser, screenshots):
     three_nodes(site, tmp_path)
     wait_for(lambda: any(stream["holes"] for stream in site.streams().values()), "the damage is known")

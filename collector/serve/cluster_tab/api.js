@@ -67,3 +67,21 @@ export async function namespaces(below, signal) {
   const page = await json('api/v1/namespaces', {below, limit: NAMESPACES_A_PAGE}, {signal});
   return {rows: page.namespaces, cut: page.next !== undefined};
 }
+
+const RUNS_A_PAGE = 1000;
+
+// Runs below a namespace, hidden ones too. `cut` tells that there are more.
+export async function runs({below, decided}, signal) {
+  const page = await json('api/v1/runs', {below, decided: decided ? 'true' : undefined, limit: RUNS_A_PAGE, audit_limit: 0}, {signal});
+  return {rows: page.runs, cut: page.next !== undefined};
+}
+
+// Decisions about runs, the newest first.
+export async function decisions(count, signal) {
+  return (await json('api/v1/runs', {limit: 1, audit_limit: count}, {signal})).audit;
+}
+
+// Decides about a run: {"run", "changed"}, or an ApiError that says why not.
+export function decide(decision) {
+  return json('api/v1/runs', {}, {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(decision)});
+}

@@ -3,8 +3,10 @@ import * as api from './api.js';
 import {ConflictsPage} from './conflicts.js';
 import {element, setAttribute, setClass, setHidden, setText} from './dom.js';
 import * as format from './format.js';
+import {HistoryPage} from './history.js';
 import {followTheme, onReload} from './host.js';
 import {JoinPage} from './join.js';
+import {NamesPage} from './names.js';
 import {NodePage, showFacts} from './node.js';
 import {NodesPage} from './nodes.js';
 import {Pulse} from './pulse.js';
@@ -15,7 +17,8 @@ import {pending} from './trouble.js';
 class App {
   constructor() {
     this.nodePage = new NodePage(() => this.show(this.pages[0]), () => this.pulse.now());
-    this.pages = [new NodesPage((name) => this.openNode(name)), new RunsPage(() => this.pulse.now()), new ServicesPage(), new ConflictsPage(), new JoinPage()];
+    this.pages = [new NodesPage((name) => this.openNode(name)), new RunsPage(() => this.pulse.now()), new NamesPage(() => this.pulse.now()), new ServicesPage(), new ConflictsPage(),
+      new HistoryPage(), new JoinPage()];
     this.facts = element('dl', {class: 'facts'});
     this.status = element('span');
     this.told = element('p', {class: 'alarm', role: 'alert'});
