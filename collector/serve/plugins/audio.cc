@@ -55,17 +55,9 @@ http::Response AudioPlugin::Tags(const IndexReader& index) const {
 }
 
 http::Response AudioPlugin::Clips(const http::Request& request, const IndexReader& index) const {
-  const absl::StatusOr<std::string> run = RequiredParameter(request, "run");
-  if (!run.ok()) return ErrorAnswer(run.status());
-  const absl::StatusOr<std::string> tag = RequiredParameter(request, "tag");
-  if (!tag.ok()) return ErrorAnswer(tag.status());
-  const absl::StatusOr<std::optional<int64_t>> sample = IntegerParameter(request, "sample");
-  if (!sample.ok()) return ErrorAnswer(sample.status());
-  if (sample->value_or(0) < 0) {
-    return ErrorAnswer(absl::InvalidArgumentError("\"sample\" must not be negative"));
-  }
-  const auto wanted = static_cast<uint64_t>(sample->value_or(0));
-  const absl::StatusOr<SeriesInfo> info = FindSeriesOf(index, kAudio, RunName(*run), Tag(*tag));
+  const absl::StatusOr<SampleRequest> asked = ParseSampleRequest(request);
+  if (!asked.ok()) return ErrorAnswer(asked.status());
+  const absl::StatusOr<SeriesInfo> info = FindSeriesOf(index, kAudio, asked->run, asked->tag);
   if (!info.ok()) return ErrorAnswer(info.status());
   const absl::StatusOr<std::vector<RecordReference>> references =
       index.ReadReferences(info->run, info->tag, points_max_);
@@ -74,7 +66,7 @@ http::Response AudioPlugin::Clips(const http::Request& request, const IndexReade
   JsonWriter writer;
   writer.BeginArray();
   for (const RecordReference& reference : *references) {
-    if (reference.length <= wanted) continue;
+    if (reference.length <= asked->sample) continue;
     writer.BeginObject();
     writer.Key("wall_time");
     writer.Double(reference.wall_time.value());
@@ -85,9 +77,9 @@ http::Response AudioPlugin::Clips(const http::Request& request, const IndexReade
     writer.Key("contentType");
     writer.String(type);
     writer.Key("query");
-    writer.String(
-        absl::StrCat("blob_key=", EncodeBlobKey({RunName(*run), Tag(*tag), reference.step, wanted}),
-                     "&content_type=", http::PercentEncode(type)));
+    writer.String(absl::StrCat(
+        "blob_key=", EncodeBlobKey({asked->run, asked->tag, reference.step, asked->sample}),
+        "&content_type=", http::PercentEncode(type)));
     writer.EndObject();
   }
   writer.EndArray();

@@ -61,18 +61,10 @@ http::Response ImagesPlugin::Tags(const IndexReader& index) const {
 }
 
 http::Response ImagesPlugin::Images(const http::Request& request, const IndexReader& index) const {
-  const absl::StatusOr<std::string> run = RequiredParameter(request, "run");
-  if (!run.ok()) return ErrorAnswer(run.status());
-  const absl::StatusOr<std::string> tag = RequiredParameter(request, "tag");
-  if (!tag.ok()) return ErrorAnswer(tag.status());
-  const absl::StatusOr<std::optional<int64_t>> sample = IntegerParameter(request, "sample");
-  if (!sample.ok()) return ErrorAnswer(sample.status());
-  if (sample->value_or(0) < 0) {
-    return ErrorAnswer(absl::InvalidArgumentError("\"sample\" must not be negative"));
-  }
-  const auto wanted = static_cast<uint64_t>(sample->value_or(0));
+  const absl::StatusOr<SampleRequest> asked = ParseSampleRequest(request);
+  if (!asked.ok()) return ErrorAnswer(asked.status());
   const absl::StatusOr<std::vector<RecordReference>> references =
-      ReadImageReferences(index, RunName(*run), Tag(*tag), wanted, points_max_);
+      ReadImageReferences(index, asked->run, asked->tag, asked->sample, points_max_);
   if (!references.ok()) return ErrorAnswer(references.status());
   JsonWriter writer;
   writer.BeginArray();
@@ -83,8 +75,8 @@ http::Response ImagesPlugin::Images(const http::Request& request, const IndexRea
     writer.Key("step");
     writer.Int(reference.step.value());
     writer.Key("query");
-    writer.String(absl::StrCat("blob_key=", EncodeBlobKey({RunName(*run), Tag(*tag), reference.step,
-                                                           wanted + kBlobsBeforeImages})));
+    writer.String(absl::StrCat("blob_key=", EncodeBlobKey({asked->run, asked->tag, reference.step,
+                                                           asked->sample + kBlobsBeforeImages})));
     writer.EndObject();
   }
   writer.EndArray();

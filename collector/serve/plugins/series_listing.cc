@@ -5,7 +5,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "collector/serve/answers.h"
 #include "collector/serve/markdown.h"
+#include "common/status_macros.h"
 #include "tensorboard/plugins/scalar.pb.h"
 
 namespace tributary::serve {
@@ -86,6 +88,16 @@ absl::StatusOr<SeriesInfo> FindSeriesOf(const IndexReader& index, const std::str
                                             "\", tag=\"", tag.value(), "\""));
   }
   return *std::move(info);
+}
+
+absl::StatusOr<SampleRequest> ParseSampleRequest(const http::Request& request) {
+  ASSIGN_OR_RETURN(const std::string run, RequiredParameter(request, "run"));
+  ASSIGN_OR_RETURN(const std::string tag, RequiredParameter(request, "tag"));
+  ASSIGN_OR_RETURN(const std::optional<int64_t> sample, IntegerParameter(request, "sample"));
+  if (sample.value_or(0) < 0) {
+    return absl::InvalidArgumentError("\"sample\" must not be negative");
+  }
+  return SampleRequest{RunName(run), Tag(tag), static_cast<uint64_t>(sample.value_or(0))};
 }
 
 }  // namespace tributary::serve

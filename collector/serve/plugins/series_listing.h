@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "collector/index/index_reader.h"
 #include "collector/serve/json_writer.h"
+#include "common/http/message.h"
 
 namespace tributary::serve {
 
@@ -36,6 +37,15 @@ void WriteTags(const std::vector<SeriesInfo>& series, JsonWriter* writer,
 // count.
 absl::StatusOr<SeriesInfo> FindSeriesOf(const IndexReader& index, const std::string& plugin,
                                         const RunName& run, const Tag& tag);
+
+// Which sample of which series a request names: "run", "tag", and "sample", 0 if absent.
+struct SampleRequest {
+  RunName run;
+  Tag tag;
+  uint64_t sample = 0;
+};
+// InvalidArgument for a parameter that is missing or malformed.
+absl::StatusOr<SampleRequest> ParseSampleRequest(const http::Request& request);
 
 }  // namespace tributary::serve
 
