@@ -17,6 +17,7 @@ DIFFERENCES = [
     ("numbers of samples", r"/(images|audio)/(images|audio) .*'sample': '?(-1|1_0|9{5,})\b", r"^status 200 expected, 400 answered"),
     ("images without size", r"/(images|timeseries)/tags", r"amples(PerStep)?: '-1' expected, '0' answered"),
     ("histograms of another shape", r"/(histograms/histograms|distributions/distributions|timeSeries)", r"expected, '\[\]' answered"),
+    ("the Cluster tab", r"/plugins_listing", r"^\$\.cluster: 'absent' expected|^\[(.*)\] expected, \[\1, 'cluster'\] answered$"),
     ("layouts of several runs", r"/custom_scalars/layout", r"\.chart: "),
 ]
 
