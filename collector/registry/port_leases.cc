@@ -50,27 +50,34 @@ absl::StatusOr<std::unique_ptr<PortLeases>> PortLeases::Open(const Options& opti
 }
 
 absl::Status PortLeases::Load() {
-  RegistryTransaction repairs;
-  RETURN_IF_ERROR(LoadLeases(&repairs));
-  RETURN_IF_ERROR(LoadNumbers(&repairs));
-  if (repairs.puts.empty() && repairs.deletes.empty()) return absl::OkStatus();
-  return registry_->Commit(repairs);
+  RETURN_IF_ERROR(LoadLeases());
+  RETURN_IF_ERROR(LoadNumbers());
+  const absl::Status repaired = Repair();
+  // A full disk must not keep the collector from serving: before the next change, then.
+  return absl::IsResourceExhausted(repaired) ? absl::OkStatus() : repaired;
 }
 
-absl::Status PortLeases::LoadLeases(RegistryTransaction* repairs) {
+absl::Status PortLeases::Repair() {
+  if (repairs_.puts.empty() && repairs_.deletes.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(registry_->Commit(repairs_));
+  repairs_ = {};
+  return absl::OkStatus();
+}
+
+absl::Status PortLeases::LoadLeases() {
   const absl::Duration now = clock_->Monotonic();
   ASSIGN_OR_RETURN(const std::vector<RegistryEntry> rows, registry_->List(kLeasePrefix));
   for (const RegistryEntry& entry : rows) {
     auto parsed = ParseLeaseEntry(entry);
     if (!parsed.ok()) {
-      SetAside(entry, repairs);
+      SetAside(entry, &repairs_);
       continue;
     }
     auto& [key, row] = *parsed;
     if (row.process.empty()) {
       // An earlier self, which is no more.
-      repairs->deletes.push_back(entry.key);
-      repairs->deletes.push_back(PortKey(row.port));
+      repairs_.deletes.push_back(entry.key);
+      repairs_.deletes.push_back(PortKey(row.port));
       continue;
     }
     Lease lease;
@@ -89,14 +96,14 @@ absl::Status PortLeases::LoadLeases(RegistryTransaction* repairs) {
   return absl::OkStatus();
 }
 
-absl::Status PortLeases::LoadNumbers(RegistryTransaction* repairs) {
+absl::Status PortLeases::LoadNumbers() {
   const absl::Duration kept_until = clock_->Monotonic() + options_.lease;
   ASSIGN_OR_RETURN(const std::vector<RegistryEntry> ports, registry_->List(kPortPrefix));
   for (const RegistryEntry& entry : ports) {
-    if (absl::c_linear_search(repairs->deletes, entry.key)) continue;
+    if (absl::c_linear_search(repairs_.deletes, entry.key)) continue;
     auto parsed = ParsePortEntry(entry);
     if (!parsed.ok()) {
-      SetAside(entry, repairs);
+      SetAside(entry, &repairs_);
       continue;
     }
     auto& [port, owner] = *parsed;
@@ -109,8 +116,8 @@ absl::Status PortLeases::LoadNumbers(RegistryTransaction* repairs) {
     if (numbers_.contains(port)) continue;
     const RegistryEntry entry = MakePortEntry(port, *holders.begin());
     numbers_[port] = {.owner = *holders.begin(), .stored = entry.value, .kept_until = kept_until};
-    std::erase(repairs->deletes, entry.key);
-    repairs->puts.push_back(entry);
+    std::erase(repairs_.deletes, entry.key);
+    repairs_.puts.push_back(entry);
   }
   return absl::OkStatus();
 }
@@ -362,16 +369,23 @@ void PortLeases::SessionLost(uint64_t session) {
 }
 
 absl::Status PortLeases::HoldOwn(const std::string& node, uint16_t port, int64_t pid) {
-  const LeaseKey key(node, kOwnService);
-  Edit edit;
   LeaseRow row;  // The only one without a process's nonce.
   row.claimed = kOwnService;
   row.port = port;
   row.pid = pid;
   row.command = "tributary-collector";
   row.since = clock_->Wall();
-  edit.leases[key] = std::move(row);
-  RETURN_IF_ERROR(Commit(edit));
+  own_.leases = {{{node, kOwnService}, std::move(row)}};
+  return HoldOwn();
+}
+
+absl::Status PortLeases::HoldOwn() {
+  if (own_.leases.empty()) return absl::OkStatus();
+  const LeaseKey key = own_.leases.begin()->first;
+  const absl::Status committed = Commit(own_);
+  if (absl::IsResourceExhausted(committed)) return committed;
+  own_.leases.clear();
+  RETURN_IF_ERROR(committed);
   Lease& lease = leases_.at(key);
   lease.own = true;
   lease.listening = true;
@@ -398,6 +412,7 @@ absl::StatusOr<std::vector<PortLeases::Lost>> PortLeases::Tick() {
   }
   RETURN_IF_ERROR(Commit(edit));
   for (auto& [key, lease] : leases_) lease.unsaved = false;
+  RETURN_IF_ERROR(HoldOwn());
   return std::exchange(lost_, {});
 }
 
@@ -446,6 +461,8 @@ std::optional<PortLeases::Number> PortLeases::PlanNumber(uint16_t port, const Ed
 }
 
 absl::Status PortLeases::Commit(const Edit& edit) {
+  // Before what counts on them.
+  RETURN_IF_ERROR(Repair());
   if (edit.leases.empty() && edit.freed.empty()) return absl::OkStatus();
   RegistryTransaction transaction;
   std::set<uint16_t> touched = edit.freed;

@@ -103,7 +103,8 @@ class PortLeases {
   };
 
   // Reads what the registry has. Rows that are damaged move to "damaged/": their services get
-  // leases as new ones do. `registry` and `clock` outlive this.
+  // leases as new ones do. Where the registry has no room for that, it is done before the first
+  // change that it has room for. `registry` and `clock` outlive this.
   static absl::StatusOr<std::unique_ptr<PortLeases>> Open(const Options& options,
                                                           Registry* registry, Clock* clock);
 
@@ -122,7 +123,7 @@ class PortLeases {
   // All leases of the session become stale; the registry is told by the next Tick.
   void SessionLost(uint64_t session);
   // The collector's own port is leased to (node, "collector") for as long as this lives; a lease of
-  // its own from an earlier start is replaced.
+  // its own from an earlier start is replaced. Where there was no room, Tick tries again.
   absl::Status HoldOwn(const std::string& node, uint16_t port, int64_t pid);
 
   // Once a second: what ran out becomes stale, what was stale long enough is forgotten. Returns
@@ -171,10 +172,12 @@ class PortLeases {
   PortLeases(const Options& options, Registry* registry, Clock* clock)
       : options_(options), registry_(registry), clock_(clock) {}
 
-  // Each adds what is damaged to the repairs.
   absl::Status Load();
-  absl::Status LoadLeases(RegistryTransaction* repairs);
-  absl::Status LoadNumbers(RegistryTransaction* repairs);
+  // Each adds what is damaged to the repairs.
+  absl::Status LoadLeases();
+  absl::Status LoadNumbers();
+  absl::Status Repair();
+  absl::Status HoldOwn();
   absl::Status Commit(const Edit& edit);
   // What the edit means for one number: adds to the transaction and returns the number's new state.
   std::optional<Number> PlanNumber(uint16_t port, const Edit& edit, RegistryTransaction* out) const;
@@ -212,6 +215,10 @@ class PortLeases {
   std::map<uint16_t, std::set<LeaseKey>> by_port_;
   std::map<uint16_t, Number> numbers_;
   std::vector<Lost> lost_;
+  // What Load found for which the registry had no room yet.
+  RegistryTransaction repairs_;
+  // The collector's own lease, until the registry has it.
+  Edit own_;
   uint64_t version_ = 0;
 };
 

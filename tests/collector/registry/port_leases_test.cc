@@ -531,5 +531,27 @@ TEST_F(PortLeasesTest, DamagedRowsAreSetAsideAndTheirServicesGetLeasesAnew) {
   EXPECT_EQ(Take(Make("three", "tensorboard")).port, 6008);
 }
 
+// Each start but the first finds the lease of the collector's former self, and must forget it.
+TEST_F(PortLeasesTest, Fault10_AFullDiskAtTheStartKeepsNobodyFromServing) {
+  ASSERT_TRUE(leases_->HoldOwn("head", 6006, 42).ok());
+  Take(Make("one", "tensorboard"));
+  (*registry_.entries())["lease/one/tensorboard"] = "rot";
+  registry_.SetScript([](const auto&) { return FakeRegistry::Fate::kNoSpace; });
+  Restart();
+  EXPECT_TRUE(absl::IsResourceExhausted(leases_->HoldOwn("head", 6006, 43)));
+  EXPECT_TRUE(absl::IsResourceExhausted(leases_->Tick().status()));
+  const Node one = Make("one", "tensorboard");
+  EXPECT_TRUE(absl::IsResourceExhausted(
+      leases_->Take(one.process, one.claim, clock_.Monotonic()).status()));
+
+  registry_.SetScript(nullptr);
+  EXPECT_TRUE(leases_->Tick().ok());
+  EXPECT_EQ(StateOf("head", "collector"), ServiceState::kLive);
+  EXPECT_EQ(registry_.entries()->count("damaged/lease/one/tensorboard"), 1u);
+  EXPECT_EQ(Take(one).port, 6007);
+  Restart();
+  EXPECT_EQ(Known(), 1u);
+}
+
 }  // namespace
 }  // namespace tributary
