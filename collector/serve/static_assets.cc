@@ -39,6 +39,17 @@ bool IsJavaScript(absl::string_view content_type) {
   return absl::StartsWith(content_type, "text/javascript");
 }
 
+bool IsPage(absl::string_view route) { return absl::EndsWith(route, ".html"); }
+
+// Pages name their fonts from the root of the host, which is wrong below a path prefix.
+void FindFontsBelowPrefix(absl::string_view route, std::string* page) {
+  std::string fonts = "url(";
+  for (auto levels = std::count(route.begin(), route.end(), '/'); levels > 1; --levels) {
+    absl::StrAppend(&fonts, "../");
+  }
+  *page = absl::StrReplaceAll(*page, {{"url(/font-roboto/", absl::StrCat(fonts, "font-roboto/")}});
+}
+
 }  // namespace
 
 std::string ContentTypeOf(absl::string_view path) {
@@ -75,12 +86,10 @@ absl::StatusOr<std::unique_ptr<StaticAssets>> StaticAssets::Load(FileSystem* fil
   auto assets = std::make_unique<StaticAssets>();
   RETURN_IF_ERROR(assets->LoadFolder(files, folder, "", 0));
   const auto index = assets->assets_.find("/index.html");
-  if (index == assets->assets_.end() || index->second.is_gzip) {
+  if (index == assets->assets_.end()) {
     return absl::NotFoundError(absl::StrCat(folder, " holds no index.html"));
   }
-  // Fonts are named from the root of the host, which is wrong below a path prefix.
-  assets->index_html_ =
-      absl::StrReplaceAll(index->second.bytes, {{"url(/font-roboto/", "url(font-roboto/"}});
+  assets->index_html_ = std::move(index->second.bytes);
   assets->index_crc_ = Crc32c(assets->index_html_);
   assets->assets_.erase(index);
   return assets;
@@ -101,15 +110,16 @@ absl::Status StaticAssets::LoadFolder(FileSystem* files, const std::string& fold
     }
     if (!stat.is_regular) continue;
     const bool is_gzip = absl::EndsWith(route, ".gz");
-    // The page is changed before it is sent; of the others the compressed form suffices.
-    if (route == "/index.html.gz") continue;
-    if (!is_gzip && route != "/index.html" &&
-        std::find(names.begin(), names.end(), absl::StrCat(name, ".gz")) != names.end()) {
+    if (is_gzip) route.resize(route.size() - 3);
+    // Pages are changed before they are sent; of the others the compressed form suffices.
+    if (IsPage(route) ? is_gzip
+                      : !is_gzip && std::find(names.begin(), names.end(),
+                                              absl::StrCat(name, ".gz")) != names.end()) {
       continue;
     }
-    if (is_gzip) route.resize(route.size() - 3);
     Asset asset;
     ASSIGN_OR_RETURN(asset.bytes, ReadWhole(files, file, stat.size_bytes));
+    if (IsPage(route)) FindFontsBelowPrefix(route, &asset.bytes);
     asset.content_type = ContentTypeOf(route);
     asset.is_gzip = is_gzip;
     // Weak: the bytes may be sent with or without compression.

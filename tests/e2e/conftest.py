@@ -8,7 +8,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from comparison import record  # noqa: E402
 from namespaces import FarNodes  # noqa: E402
 from oracle import QUIET_SECONDS, RealTensorBoard, settled  # noqa: E402
-from programs import Site  # noqa: E402
+from programs import BUILD, Site  # noqa: E402
 from writers import everything  # noqa: E402
 
 
@@ -28,6 +28,14 @@ def site(tmp_path, request):
     report = getattr(request.node, "report_call", None)
     if report is not None and report.failed:
         print(made.logs())
+
+
+@pytest.fixture
+def screenshots():
+    """Kept as artefacts of the run, to be looked at."""
+    directory = BUILD / "results" / "screenshots"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
 
 
 @pytest.fixture

@@ -2,18 +2,17 @@
 
 import json
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
 import time
 
 import pytest
-from chromium import Chromium
+from chromium import Chromium, needs_browser
 from event_files import EventFile
-from programs import AGENT, BUILD, wait_for
+from programs import AGENT, wait_for
 
-pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="Debian's chromium is not installed")
+pytestmark = needs_browser
 
 FRAME = "[...document.querySelectorAll('iframe')].find((frame) => frame.src.includes('name=cluster'))?.contentWindow"
 
@@ -52,13 +51,6 @@ class Tab(Chromium):
 def browser():
     with Tab() as made:
         yield made
-
-
-@pytest.fixture
-def screenshots():
-    directory = BUILD / "results" / "screenshots"
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,13 +13,13 @@ import time
 
 import gateway_service
 import pytest
+from chromium import Chromium, needs_browser
+from dashboards import Page
 from event_files import EventFile
 from programs import BUILD, WEBFILES, require, wait_for
-from test_browser import open_page, screenshots  # noqa: F401
 
 HOLD = BUILD / "tests" / "hold_service"
 HERE = pathlib.Path(__file__).parent
-needs_browser = pytest.mark.skipif(shutil.which("chromium") is None, reason="Debian's chromium is not installed")
 
 
 def hold(site, node, service, port, mode, name=None):
@@ -224,7 +223,7 @@ def tensorboard(site, tmp_path, *flags):
 
 @pytest.mark.parametrize("mode", ["keep", "strip", "host"])
 @needs_browser
-def test_a_real_tensorboard_in_a_real_browser(site, tmp_path, screenshots, mode):  # noqa: F811
+def test_a_real_tensorboard_in_a_real_browser(site, tmp_path, screenshots, mode):
     site.start_collector()
     prefix = "/node/n1/tensorboard"
     port = tensorboard(site, tmp_path, *(["--path_prefix", prefix] if mode == "keep" else []))
@@ -233,18 +232,26 @@ def test_a_real_tensorboard_in_a_real_browser(site, tmp_path, screenshots, mode)
     wait_until_open(site, "/data/runs" if mode == "host" else f"{prefix}/data/runs", host=host)
     runs = json.loads(request(site, "GET", "/data/runs" if mode == "host" else f"{prefix}/data/runs", host=host)[2])
     assert sorted(runs) == ["exp0", "exp1", "exp2"]
-    page = open_page(f"http://localhost:{site.port}{prefix}/", screenshots / f"gateway-{mode}.png", "exp2", "loss", "accuracy", charts=2)
+    with Page() as page:
+        page.open(f"http://localhost:{site.port}{prefix}/")
+        page.tabs()
+        board = page.look()
+        page.screenshot(screenshots / f"gateway-{mode}.png")
     # The stock page asks for its fonts at the root of the host, where the collector may have none.
-    assert [error for error in page["errors"] if "font-roboto" not in error] == []
-    assert page["charts"] >= 2
+    assert [error for error in board.errors if "font-roboto" not in error] == []
+    assert (board.items, board.empty) == (2, [])
+    assert all(text in board.words for text in ("exp2", "loss", "accuracy"))
 
 
 @needs_browser
 @pytest.mark.parametrize("mode", ["strip", "host"])
-def test_a_web_socket_of_a_real_browser(site, tmp_path, screenshots, mode):  # noqa: F811
+def test_a_web_socket_of_a_real_browser(site, tmp_path, screenshots, mode):
     site.start_collector()
     hold(site, "n1", "page", python_service(site, tmp_path), mode)
     host = f"page--n1.localhost:{site.port}" if mode == "host" else None
     wait_until_open(site, "/headers" if host else "/node/n1/page/headers", host=host)
-    page = open_page(f"http://localhost:{site.port}/node/n1/page/", screenshots / f"gateway-websocket-{mode}.png", "A page of the node", "echo hello")
-    assert [error for error in page["errors"] if "favicon" not in error] == []
+    with Chromium() as page:
+        page.open(f"http://localhost:{site.port}/node/n1/page/")
+        page.wait("document.body?.innerText.includes('A page of the node') && document.body.innerText.includes('echo hello')", "the page and its WebSocket are there")
+        page.screenshot(screenshots / f"gateway-websocket-{mode}.png")
+        assert [error for error in page.errors if "favicon" not in error] == []

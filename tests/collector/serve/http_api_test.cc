@@ -88,6 +88,17 @@ TEST_F(HttpApiTest, IndexPageGetsItsRootAndFonts) {
       << "another root makes another page";
 }
 
+TEST_F(HttpApiTest, PagesOfPluginsFindTheFontsBelowAPrefix) {
+  WriteUi();
+  const std::string route = "/data/plugin/projector/projector_binary.html";
+  Write("/ui" + route, "url(/font-roboto/a.woff2)");
+  Write("/ui" + route + ".gz", http::Gzip("url(/font-roboto/a.woff2)"));
+  HttpApi::Options options = WithUi();
+  options.path_prefix = "/tb";
+  Serve(options);
+  EXPECT_EQ(Get("/tb" + route).body, "url(../../../font-roboto/a.woff2)");
+}
+
 TEST_F(HttpApiTest, MissingSlashIsRedirected) {
   HttpApi::Options options;
   options.path_prefix = "/tb";
