@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/latch.h"
+
 namespace tributary::agent {
 
 AgentThread::AgentThread(const Agent::Options& options, Dependencies dependencies,
@@ -81,29 +83,34 @@ Progress AgentThread::progress() const {
   return progress_;
 }
 
-void AgentThread::RunAndWait(std::function<void()> task) {
-  Mutex mu;
-  CondVar changed;
-  bool done = false;
-  loop_.Post([&] {
-    task();
-    MutexLock lock(&mu);
-    done = true;
-    changed.Signal();
+template <typename Answer>
+std::optional<Answer> AgentThread::Ask(std::function<Answer()> ask, absl::Duration patience) {
+  // Outlives this call if the answer comes too late.
+  struct Late {
+    Latch done;
+    Answer answer;
+  };
+  auto late = std::make_shared<Late>();
+  loop_.Post([ask = std::move(ask), late] {
+    late->answer = ask();
+    late->done.Set();
   });
-  MutexLock lock(&mu);
-  while (!done) changed.Wait(&mu);
+  if (!late->done.WaitFor(dependencies_.clock, patience)) return std::nullopt;
+  return std::move(late->answer);
 }
 
-Progress AgentThread::FreshProgress() {
-  RunAndWait([this] { TakeSnapshot(); });
-  return progress();
+std::optional<Progress> AgentThread::FreshProgress(absl::Duration patience) {
+  return Ask<Progress>(
+      [this] {
+        TakeSnapshot();
+        return progress();
+      },
+      patience);
 }
 
-std::vector<FileLeft> AgentThread::Left(size_t limit) {
-  std::vector<FileLeft> left;
-  RunAndWait([this, limit, &left] { left = agent_->Left(limit); });
-  return left;
+std::optional<std::vector<FileLeft>> AgentThread::Left(size_t files_max, absl::Duration patience) {
+  return Ask<std::vector<FileLeft>>([this, files_max] { return agent_->Left(files_max); },
+                                    patience);
 }
 
 }  // namespace tributary::agent

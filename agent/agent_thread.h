@@ -44,15 +44,17 @@ class AgentThread {
   std::optional<absl::Status> outcome() const ABSL_LOCKS_EXCLUDED(mu_);
   // The latest snapshot; its counters are zero before the first one.
   Progress progress() const ABSL_LOCKS_EXCLUDED(mu_);
-  // Asks the agent itself, and waits for it.
-  Progress FreshProgress();
-  std::vector<FileLeft> Left(size_t limit);
+  // Both ask the agent itself. Not set if it does not answer within `patience`: it hangs in a call
+  // of the system, and so would the destructor.
+  std::optional<Progress> FreshProgress(absl::Duration patience);
+  std::optional<std::vector<FileLeft>> Left(size_t files_max, absl::Duration patience);
 
  private:
   absl::Duration Tick(bool woken);
   void TakeSnapshot();
-  // Runs `task` on the agent's thread and waits until it is done.
-  void RunAndWait(std::function<void()> task);
+  // What `ask` returns on the agent's thread.
+  template <typename Answer>
+  std::optional<Answer> Ask(std::function<Answer()> ask, absl::Duration patience);
 
   const Dependencies dependencies_;
   const absl::Duration snapshot_every_;

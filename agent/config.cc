@@ -170,18 +170,6 @@ absl::Status TakeService(const AgentOptionValues& values, Command command,
   return absl::OkStatus();
 }
 
-// Without trailing and doubled slashes and "." components; ".." stays, as links may be before it.
-std::string CleanPath(absl::string_view path) {
-  std::string clean;
-  while (!path.empty()) {
-    const size_t slash = path.find('/');
-    const absl::string_view part = path.substr(0, slash);
-    if (!part.empty() && part != ".") absl::StrAppend(&clean, "/", part);
-    path = slash == absl::string_view::npos ? "" : path.substr(slash + 1);
-  }
-  return clean.empty() ? "/" : clean;
-}
-
 }  // namespace
 
 std::optional<std::pair<std::string, uint16_t>> SplitAddress(absl::string_view address,

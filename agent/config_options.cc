@@ -17,6 +17,8 @@ Options::Program AgentProgram() {
            "tributary-agent exec --collector HOST:PORT --service NAME [options] -- COMMAND ... "
            "{port} ...",
            "tributary-agent register --collector HOST:PORT --service NAME --port N",
+           "tributary-agent doctor --collector HOST:PORT [--logdir DIR]",
+           "tributary-agent connect --collector HOST:PORT [--listen HOST:PORT]",
            "tributary-agent mark DIR", "tributary-agent reference-config > agent.yaml"},
       .commands =
           {{"run",
@@ -172,7 +174,8 @@ void DeclareBehaviour(AgentOptionValues* values, Options* options) {
                {.name = "connect-timeout",
                 .section = "Behaviour",
                 .help = "How long --once, drain, status and plan try to reach the collector before "
-                        "they fail. run without --once tries for ever.",
+                        "they fail. run without --once tries for ever. doctor and connect --store "
+                        "wait for each answer so long, and at most 5s.",
                 .min = "100ms",
                 .max = "1d"});
   options->Add(&values->drain_timeout,

@@ -222,10 +222,17 @@ void Delivery::Begin(const ingest::v1::Welcome& welcome, bool same_collector) {
   window_peak_ = credit_;
   busy_at_ = now();
   assets_refused_ = limits_.asset_bytes_max() == 0;
+  told_streams_max_ = false;
   std::vector<TailedFileId> present;
   for (TailedFileId id = 0; id < streams_.size(); ++id) {
     Stream& stream = streams_.at(id);
-    if (!same_collector) stream.compare = true;
+    if (!same_collector) {
+      // What another store had counts for nothing here.
+      stream.compare = true;
+      stream.accepted = false;
+      stream.received = 0;
+      stream.durable = 0;
+    }
     stream.ask_offset = Stream::kNone;
     stream.reported = ingest::v1::SOURCE_STATE_LIVE;
     if (stream.asset) {

@@ -189,9 +189,10 @@ class Delivery {
   uint64_t opening_ = 0;  // streams of the batch that are not answered
   std::deque<TailedFileId> fill_queue_;
   std::deque<AgentMessage> control_;
-  std::vector<bool> listed_;     // by root: ListingComplete was sent
-  bool assets_refused_ = false;  // an older collector
-  bool assets_turn_ = false;     // the last payload was a chunk
+  std::vector<bool> listed_;       // by root: ListingComplete was sent
+  bool assets_refused_ = false;    // an older collector
+  bool told_streams_max_ = false;  // in this session
+  bool assets_turn_ = false;       // the last payload was a chunk
 
   bool draining_ = false;
   bool drain_listing_ = false;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/delivery.h"
 #include "common/eventfile/identity.h"
+#include "common/utf8.h"
 
 namespace tributary::agent {
 namespace {
@@ -15,6 +16,9 @@ using ingest::v1::RefusalReason;
 
 // Of one OpenBatch, whatever its limit on opens: names may be long.
 constexpr uint64_t kOpenBatchBytesMax = 1u << 20;
+
+// Of what is told about a stream.
+constexpr size_t kDetailBytesMax = 1000;
 
 // A file that could not be read or named so often in a row is not waited for by a drain.
 constexpr int kTriesOfDrain = 3;
@@ -51,8 +55,10 @@ std::optional<AgentMessage> Delivery::NextOpens() {
         stream.state == StreamState::kUnopened && Present(id) && !stream.renewal_asked;
     if (wanted && !stream.open &&
         streams_.open_streams() >= static_cast<int64_t>(limits_.streams_max())) {
-      deps_.log->Warn("more files than the collector takes from one agent",
-                      {{"streams_max", limits_.streams_max()}, {"files", streams_.size()}});
+      if (!std::exchange(told_streams_max_, true)) {
+        deps_.log->Warn("more files than the collector takes from one agent",
+                        {{"streams_max", limits_.streams_max()}, {"files", streams_.size()}});
+      }
       break;
     }
     open_queue_.pop_front();
@@ -291,7 +297,8 @@ void Delivery::Report(TailedFileId id, ingest::v1::SourceState state, absl::stri
   report->set_stream(id);
   report->set_state(state);
   report->set_size_bytes(state == ingest::v1::SOURCE_STATE_GONE ? 0 : file_size(id));
-  report->set_detail(std::string(detail));
+  // A path may be any bytes; the other side takes text only.
+  report->set_detail(ValidUtf8(detail.substr(0, kDetailBytesMax)));
   control_.push_back(std::move(message));
 }
 

@@ -16,11 +16,6 @@
 namespace tributary::agent {
 namespace {
 
-// The heap's front is the earliest due; equal times keep the order of posting.
-constexpr auto kLater = [](const auto& a, const auto& b) {
-  return std::pair(a.due, a.order) > std::pair(b.due, b.order);
-};
-
 void Drain(int descriptor) {
   uint64_t count = 0;
   // Empty is as good.
@@ -62,16 +57,14 @@ void EventLoop::WakeLocked() {
 void EventLoop::Post(Task task) {
   MutexLock lock(&mu_);
   if (stopping_) return;
-  ready_.push_back(std::move(task));
-  if (ready_.size() == 1) WakeLocked();
+  if (posted_.Add(std::move(task))) WakeLocked();
 }
 
 void EventLoop::PostAfter(absl::Duration delay, Task task) {
   const absl::Duration due = clock_->Monotonic() + delay;
   MutexLock lock(&mu_);
   if (stopping_) return;
-  delayed_.push_back({due, next_order_++, std::move(task)});
-  std::push_heap(delayed_.begin(), delayed_.end(), kLater);
+  posted_.AddAt(due, std::move(task));
   WakeLocked();
 }
 
@@ -100,16 +93,9 @@ void EventLoop::Stop() {
 bool EventLoop::Take(std::deque<Task>* batch, absl::Duration* next) {
   const absl::Duration now = clock_->Monotonic();
   MutexLock lock(&mu_);
-  while (!delayed_.empty() && delayed_.front().due <= now) {
-    std::pop_heap(delayed_.begin(), delayed_.end(), kLater);
-    ready_.push_back(std::move(delayed_.back().task));
-    delayed_.pop_back();
-  }
-  *next = delayed_.empty() ? absl::InfiniteDuration() : delayed_.front().due;
+  *next = posted_.Take(now, batch);
   // The wake-up of Stop may have been heard together with that of the last task: there is no other.
   if (stopping_) *next = now;
-  batch->clear();
-  batch->swap(ready_);
   return !stopping_ || !batch->empty();
 }
 

@@ -8,11 +8,11 @@
 #include <functional>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/mutex.h"
+#include "common/posted_tasks.h"
 #include "common/task_queue.h"
 
 namespace tributary::agent {
@@ -46,11 +46,6 @@ class EventLoop : public TaskQueue {
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  struct Delayed {
-    absl::Duration due;
-    uint64_t order;
-    Task task;
-  };
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   // Moves what is due into `batch`; sets *next to when the next delayed task is. False when
   // stopped and nothing is left.
@@ -66,9 +61,7 @@ class EventLoop : public TaskQueue {
   Options options_;
 
   Mutex mu_;
-  std::deque<Task> ready_ ABSL_GUARDED_BY(mu_);
-  std::vector<Delayed> delayed_ ABSL_GUARDED_BY(mu_);  // a heap by (due, order)
-  uint64_t next_order_ ABSL_GUARDED_BY(mu_) = 0;
+  PostedTasks posted_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,8 +29,10 @@ uint64_t RecordEnd(uint64_t offset, absl::string_view bytes) {
   const absl::string_view length = bytes.substr(0, sizeof(uint64_t));
   const uint32_t crc = LoadLittleEndian<uint32_t>(bytes.data() + length.size());
   if (crc != MaskCrc32c(Crc32c(length))) return 0;
-  return offset + kRecordHeaderBytes + LoadLittleEndian<uint64_t>(length.data()) +
-         kRecordFooterBytes;
+  // A length near 2^64 is no record's; its end must not wrap to before its begin.
+  const uint64_t frame_end = offset + kRecordHeaderBytes + kRecordFooterBytes;
+  const uint64_t payload = LoadLittleEndian<uint64_t>(length.data());
+  return frame_end + std::min(payload, std::numeric_limits<uint64_t>::max() - frame_end);
 }
 
 size_t ZerosFrom(absl::string_view bytes, size_t begin) {

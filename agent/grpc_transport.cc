@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/grpc_channel.h"
 #include "common/check.h"
-#include "common/mutex.h"
+#include "common/latch.h"
 #include "tributary/ingest/v1/ingest.grpc.pb.h"
 
 namespace tributary::agent {
@@ -26,20 +26,8 @@ struct Connection {
   SessionCall* call = nullptr;        // null: ended, or none was begun
   bool live = false;                  // Connect was called, OnClosed was not told
 
-  // The call and its hold on the channel are gone.
-  void NoteCallGone() ABSL_LOCKS_EXCLUDED(mu) {
-    MutexLock lock(&mu);
-    call_gone = true;
-    changed.SignalAll();
-  }
-  void WaitUntilCallGone() ABSL_LOCKS_EXCLUDED(mu) {
-    MutexLock lock(&mu);
-    while (!call_gone) changed.Wait(&mu);
-  }
-
-  Mutex mu;
-  CondVar changed;
-  bool call_gone ABSL_GUARDED_BY(mu) = false;
+  // The call and its hold on the channel are gone. Touched on any thread.
+  Latch call_gone;
 };
 
 // One call. A hold keeps it alive until the queue has let go of it, so that Write may be called on
@@ -107,7 +95,7 @@ class SessionCall : public grpc::ClientBidiReactor<AgentMessage, CollectorMessag
       if (connection->events == nullptr) return;
       std::exchange(connection->events, nullptr)->OnClosed(std::move(closed));
     });
-    connection->NoteCallGone();
+    connection->call_gone.Set();
   }
 
  private:
@@ -132,7 +120,7 @@ class GrpcTransport : public Transport {
       call->Cancel();
       call->LetGo();
     }
-    connection_->WaitUntilCallGone();
+    connection_->call_gone.Wait();
   }
 
   void Connect(TransportEvents* events) override {

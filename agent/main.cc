@@ -132,6 +132,11 @@ World RealWorld(Logger* log, Random* random, ProcessSignals* signals) {
                                   const std::vector<std::string>& environment) {
     return signals->Start(command, environment);
   };
+  world.exit_now = [](int exit_code) {
+    std::cout.flush();
+    std::cerr.flush();
+    _exit(exit_code);
+  };
   world.describe = [](const AgentConfig& config, const ingest::v1::DescribeNodeRequest& request,
                       absl::Duration timeout) {
     return DescribeNode(TransportOptions(config), request, timeout);

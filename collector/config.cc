@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/check.h"
+#include "common/file.h"
 #include "common/status_macros.h"
 
 namespace tributary {
@@ -344,11 +345,13 @@ void DeclareIgnored(Options* options, CollectorOptionValues* values) {
                                      .hidden = true});
 }
 
-// `~` and `~/x` as the shell has them, for values that the shell does not see so.
-std::string ExpandHome(const std::string& path, const OptionSources& sources) {
-  if (path != "~" && !absl::StartsWith(path, "~/")) return path;
+// A directory as it was given, in one form: whoever walks up from a file below it must meet it.
+// `~` and `~/x` as the shell has them, for values that the shell does not see so. "" stays.
+std::string TakeDirectory(const std::string& path, const OptionSources& sources) {
+  if (path.empty()) return path;
+  if (path != "~" && !absl::StartsWith(path, "~/")) return CleanPath(path);
   const std::optional<std::string> home = sources.environment("HOME");
-  return home.has_value() ? absl::StrCat(*home, path.substr(1)) : path;
+  return CleanPath(home.has_value() ? absl::StrCat(*home, path.substr(1)) : path);
 }
 
 using IsDirectory = std::function<bool(const std::string&)>;
@@ -360,8 +363,8 @@ absl::StatusOr<LocalLogdir> ParseLogdir(const std::string& text, const OptionSou
   // A NAME has no '/'; so "./a=b" and "/x/a=b" are paths.
   const bool named = equals != std::string::npos && equals > 0 &&
                      !absl::StrContains(text.substr(0, equals), '/') && !is_directory(text);
-  if (!named) return LocalLogdir{"", ExpandHome(text, sources)};
-  LocalLogdir logdir = {text.substr(0, equals), ExpandHome(text.substr(equals + 1), sources)};
+  if (!named) return LocalLogdir{"", TakeDirectory(text, sources)};
+  LocalLogdir logdir = {text.substr(0, equals), TakeDirectory(text.substr(equals + 1), sources)};
   if (logdir.path.empty()) {
     return absl::InvalidArgumentError(absl::StrCat("--logdir ", text, ": no directory after '='"));
   }
@@ -381,7 +384,7 @@ absl::Status TakeLogdirs(const CollectorOptionValues& values, const OptionSource
                        !absl::StrContains(part.substr(0, colon), '/');
     LocalLogdir logdir;
     if (named) logdir.name = std::string(part.substr(0, colon));
-    logdir.path = ExpandHome(std::string(named ? part.substr(colon + 1) : part), sources);
+    logdir.path = TakeDirectory(std::string(named ? part.substr(colon + 1) : part), sources);
     if (logdir.path.empty()) {
       return absl::InvalidArgumentError(
           absl::StrCat("--logdir_spec ", values.logdir_spec, ": '", part, "' has no directory"));
@@ -518,7 +521,7 @@ absl::StatusOr<CollectorConfig> ParseCollectorConfig(
     if (config.logdirs.empty()) return absl::InvalidArgumentError("inspect needs --logdir DIR");
     return config;
   }
-  config.data_dir = ExpandHome(values.data, sources);
+  config.data_dir = TakeDirectory(values.data, sources);
   if (config.logdirs.empty() && config.data_dir.empty()) {
     return absl::InvalidArgumentError(
         "nothing to serve: give --logdir DIR to serve event files in place, or --data DIR to take "

@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "collector/index/index.h"
 #include "common/eventfile/tailer.h"
-#include "common/task_queue.h"
+#include "common/thread_task_queue.h"
 #include "common/utf8.h"
 
 namespace tributary {

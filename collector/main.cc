@@ -65,21 +65,22 @@ int Inspect(const CollectorConfig& config) {
 }
 
 void PrintWelcome(const Server& server) {
-  std::cout << "Tributary " << CollectorVersion() << " at " << server.url()
+  const Addresses addresses = server.addresses();
+  std::cout << "Tributary " << CollectorVersion() << " at " << addresses.Url()
             << " (Press CTRL+C to quit)\n";
-  const std::string join = server.join_command();
+  const std::string join = addresses.JoinCommand();
   if (!join.empty()) {
     std::cout << "On each training node, with LOGDIR its directory of event files:\n  " << join
               << "\n";
-    if (const std::string note = server.join_note(); !note.empty()) std::cout << note << "\n";
+    if (const std::string note = addresses.JoinNote(); !note.empty()) std::cout << note << "\n";
   }
   std::cout << std::flush;
 }
 
-// The number that ends the process in order, or a fault of the store.
+// The store can no longer be trusted: exit code 1, though a signal ends the process.
 std::atomic<bool> store_failed{false};
 
-// The real clock, files and randomness, with a log of the level.
+// The real clock, files and randomness, and a log at this level.
 struct World {
   explicit World(LogLevel level) {
     StderrLoggerOptions log_options;

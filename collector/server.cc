@@ -1,7 +1,5 @@
 #include "collector/server.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <thread>
@@ -11,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "collector/addresses.h"
 #include "collector/gateway/gateway.h"
 #include "collector/gateway/grpc_cluster_service.h"
 #include "collector/gateway/grpc_tunnel_calls.h"
@@ -31,13 +30,14 @@
 #include "collector/serve/grpc_data_provider.h"
 #include "collector/serve/http_api.h"
 #include "collector/services.h"
-#include "collector/store/space_guard.h"
+#include "collector/space_watch.h"
 #include "collector/store/store.h"
 #include "common/atomic_file.h"
 #include "common/http/http_server.h"
+#include "common/latch.h"
 #include "common/mutex.h"
 #include "common/status_macros.h"
-#include "common/task_queue.h"
+#include "common/thread_task_queue.h"
 
 namespace tributary {
 namespace {
@@ -49,57 +49,6 @@ constexpr absl::Duration kCallGrace = absl::Seconds(2);
 int ThreadsOrCores(int wanted) {
   if (wanted > 0) return wanted;
   return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 8);
-}
-
-// A latch that can be waited for with a limit.
-class Done {
- public:
-  void Set() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    set_ = true;
-    changed_.SignalAll();
-  }
-  void Wait() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    while (!set_) changed_.Wait(&mu_);
-  }
-  // False if `limit` passed before.
-  bool WaitFor(Clock* clock, absl::Duration limit) ABSL_LOCKS_EXCLUDED(mu_) {
-    const absl::Duration deadline = clock->Monotonic() + limit;
-    MutexLock lock(&mu_);
-    while (!set_) {
-      const absl::Duration left = deadline - clock->Monotonic();
-      if (left <= absl::ZeroDuration()) return false;
-      changed_.WaitFor(&mu_, left);
-    }
-    return true;
-  }
-
- private:
-  Mutex mu_;
-  CondVar changed_;
-  bool set_ ABSL_GUARDED_BY(mu_) = false;
-};
-
-// The node's name that an agent of this machine takes by itself.
-std::string NodeName(const std::string& host_name) {
-  return host_name.substr(0, host_name.find('.'));
-}
-
-std::string HostName() {
-  char name[256] = {};
-  if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0') return "localhost";
-  return name;
-}
-
-// How others name the interface that is listened on: what stands before ":PORT".
-std::string HostForOthers(const CollectorConfig& config) {
-  const std::string& host = config.host;
-  if (config.all_interfaces || host == "0.0.0.0" || host == "::") return HostName();
-  if (absl::StrContains(host, ':') && !absl::StartsWith(host, "[")) {
-    return absl::StrCat("[", host, "]");
-  }
-  return host;
 }
 
 // Without a store nobody leases numbers, so that there is no session.
@@ -114,17 +63,14 @@ class NoTokens : public gateway::TunnelTokens {
 
 std::string CollectorVersion() { return TRIBUTARY_VERSION; }
 
-// In the order in which they are made; destroyed in the opposite one, after Stop.
+// Destroyed from the last to the first, after Stop: a queue goes before what its tasks use, the
+// servers before what they ask.
 struct Server::Parts {
   Parts(const CollectorConfig& config_in, const Dependencies& dependencies)
       : config(config_in),
         deps(dependencies),
-        ingest_metrics(dependencies.metrics),
-        free_bytes(dependencies.metrics->AddGauge("tributary_collector_store_free_bytes",
-                                                  "Free space of the store's file system.")),
-        free_min_bytes(dependencies.metrics->AddGauge(
-            "tributary_collector_store_free_min_bytes",
-            "Below this free space nothing is taken from agents.")) {}
+        hosts({config.allowed_hosts, config.gateway_bases}),
+        ingest_metrics(dependencies.metrics) {}
 
   absl::Status OpenStore();
   absl::Status Listen();
@@ -138,26 +84,23 @@ struct Server::Parts {
   absl::Status StartGrpc();
   absl::Status Remember();
   absl::Status Ready() const;
-  // Of the store's file system; nullopt without a store, or if the system does not tell.
-  std::optional<ingest::v1::StoreSpace> Space() const;
-  // Both are called on threads of HTTP and gRPC.
-  std::string MetricsText();
+  // On any thread of gRPC.
   ingest::v1::DescribeCollectorResponse Describe() ABSL_LOCKS_EXCLUDED(listening_mu);
   std::string DataLocation() const;
-  std::string JoinCommand() const;
-  std::string JoinNote() const;
+  Addresses addresses() const {
+    return {config, bound_port, store == nullptr ? "" : store->store_id()};
+  }
 
   const CollectorConfig config;
   const Dependencies deps;
   uint64_t start_nonce = 0;
   ClusterBoard board;
   NodePresence nodes;
+  gateway::HostTable hosts;
   ServiceBoard service_board;
   RunDecisionBoard decisions;
   ProjectorBoard projector_board;
   IngestMetrics ingest_metrics;
-  Gauge free_bytes;
-  Gauge free_min_bytes;
   std::unique_ptr<Index> index;
   std::unique_ptr<SqliteRegistry> registry;
   std::unique_ptr<Store> store;
@@ -171,6 +114,7 @@ struct Server::Parts {
   std::unique_ptr<ThreadTaskQueue> commit_queue;
   std::unique_ptr<ThreadTaskQueue> asset_queue;
   std::unique_ptr<ThreadTaskQueue> session_queue;
+  std::unique_ptr<SpaceWatch> space;
 
   std::unique_ptr<ChangeNotifier> notifier;
   std::unique_ptr<LocalSource> local;
@@ -225,6 +169,9 @@ void Server::Parts::MakeIngest() {
   session_queue = std::make_unique<ThreadTaskQueue>("session", deps.clock);
   commit_queue = std::make_unique<ThreadTaskQueue>("commit", deps.clock);
   asset_queue = std::make_unique<ThreadTaskQueue>("asset", deps.clock);
+  space = std::make_unique<SpaceWatch>(
+      SpaceWatch::Options{config.data_dir, config.data_free_min_bytes},
+      SpaceWatch::Dependencies{deps.files, commit_queue.get(), deps.metrics});
   const int shards = ThreadsOrCores(config.shards);
   std::vector<TaskQueue*> shard_pointers;
   for (int i = 0; i < shards; ++i) {
@@ -334,25 +281,6 @@ absl::Status Server::Parts::Ready() const {
   return absl::OkStatus();
 }
 
-std::optional<ingest::v1::StoreSpace> Server::Parts::Space() const {
-  if (store == nullptr) return std::nullopt;
-  const absl::StatusOr<FileSystem::Space> found = deps.files->FreeSpace(config.data_dir);
-  if (!found.ok()) return std::nullopt;
-  ingest::v1::StoreSpace space;
-  space.set_free_bytes(found->free_bytes);
-  space.set_free_min_bytes(
-      config.data_free_min_bytes.value_or(FreeMinBytes(-1, found->total_bytes)));
-  return space;
-}
-
-std::string Server::Parts::MetricsText() {
-  if (const auto space = Space(); space.has_value()) {
-    free_bytes.Set(static_cast<double>(space->free_bytes()));
-    free_min_bytes.Set(static_cast<double>(space->free_min_bytes()));
-  }
-  return deps.metrics->Text();
-}
-
 ingest::v1::DescribeCollectorResponse Server::Parts::Describe() {
   ingest::v1::DescribeCollectorResponse response;
   response.set_collector_version(CollectorVersion());
@@ -363,7 +291,9 @@ ingest::v1::DescribeCollectorResponse Server::Parts::Describe() {
   if (const absl::Status ready = Ready(); !ready.ok()) {
     response.set_not_ready(std::string(ready.message()));
   }
-  if (const auto space = Space(); space.has_value()) *response.mutable_space() = *space;
+  if (space != nullptr) {
+    if (const auto now = space->Get(); now.has_value()) *response.mutable_space() = *now;
+  }
   MutexLock lock(&listening_mu);
   response.mutable_listens_on()->Assign(listens_on.begin(), listens_on.end());
   return response;
@@ -379,27 +309,13 @@ std::string Server::Parts::DataLocation() const {
   return absl::StrJoin(places, ", ");
 }
 
-std::string Server::Parts::JoinCommand() const {
-  if (store == nullptr || bound_port == 0) return "";
-  return absl::StrCat("tributary-agent --collector ", HostForOthers(config), ":", bound_port.load(),
-                      " --store ", store->store_id(), config.on_loopback ? "" : " --plaintext",
-                      " --logdir LOGDIR");
-}
-
-std::string Server::Parts::JoinNote() const {
-  if (store == nullptr || !config.on_loopback) return "";
-  return "It listens for this machine only. For other nodes, on a network you trust, add "
-         "--bind_all --plaintext --no-auth.";
-}
-
 void Server::Parts::StartGateway() {
   gateway::Gateway::Options options;
   options.path_prefix = config.path_prefix;
-  options.hosts.allowed = config.allowed_hosts;
-  options.hosts.bases = config.gateway_bases;
   gateway::Gateway::Dependencies dependencies;
   dependencies.clock = deps.clock;
   dependencies.services = &service_board;
+  dependencies.hosts = &hosts;
   if (services != nullptr) {
     dependencies.tokens = services->tokens();
   } else {
@@ -448,6 +364,7 @@ void Server::Parts::StartHttp() {
   dependencies.cluster = &board;
   dependencies.services = &service_board;
   dependencies.projector = &projector_board;
+  dependencies.hosts = &hosts;
   dependencies.clock = deps.clock;
   dependencies.files = deps.files;
   dependencies.log = deps.log;
@@ -460,9 +377,10 @@ void Server::Parts::StartHttp() {
     };
   }
   dependencies.health.ready = [this] { return Ready(); };
-  dependencies.health.metrics = [this] { return MetricsText(); };
+  dependencies.health.metrics = [this] { return deps.metrics->Text(); };
   dependencies.collector = [this] {
-    return serve::CollectorFacts{CollectorVersion(), JoinCommand(), JoinNote()};
+    const Addresses now = addresses();
+    return serve::CollectorFacts{CollectorVersion(), now.JoinCommand(), now.JoinNote()};
   };
   api = std::make_unique<serve::HttpApi>(options, dependencies);
   if (!api->webfiles_status().ok() && !config.data_server.has_value()) {
@@ -524,7 +442,7 @@ absl::Status Server::Parts::Remember() {
     return absl::OkStatus();
   }
   absl::Status status;
-  Done done;
+  Latch done;
   commit_queue->Post([&] {
     status = store->PutSetting("port", absl::StrCat(mux->port()));
     done.Set();
@@ -555,15 +473,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const CollectorConfig& con
   if (parts->ingest != nullptr) {
     parts->ingest->Start();
     parts->services->Start();
+    parts->space->Start();
   }
   // Likewise: whoever asks whether all is loaded asks it too.
   if (!config.logdirs.empty()) parts->StartLocal();
   RETURN_IF_ERROR(parts->Listen());
   RETURN_IF_ERROR(parts->Remember());
   if (parts->services != nullptr) {
-    parts->services->Listening(
-        NodeName(HostName()), parts->mux->port(),
-        absl::StrCat("http://", HostForOthers(config), ":", parts->mux->port()));
+    parts->services->Listening(NodeName(), parts->mux->port(), parts->addresses().Origin());
   }
   if (!config.port_file.empty()) {
     RETURN_IF_ERROR(WriteFileAtomically(dependencies.files, config.port_file,
@@ -574,14 +491,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const CollectorConfig& con
 
 uint16_t Server::port() const { return parts_->mux->port(); }
 
-std::string Server::url() const {
-  const CollectorConfig& config = parts_->config;
-  return absl::StrCat("http://", HostForOthers(config), ":", port(), config.path_prefix, "/");
-}
-
-std::string Server::join_command() const { return parts_->JoinCommand(); }
-
-std::string Server::join_note() const { return parts_->JoinNote(); }
+Addresses Server::addresses() const { return parts_->addresses(); }
 
 void Server::Stop() {
   Parts* const parts = parts_.get();
@@ -590,7 +500,7 @@ void Server::Stop() {
   if (parts->mux != nullptr) parts->mux->Stop();
   if (parts->services != nullptr) parts->services->Stop("the collector stops");
   if (parts->ingest != nullptr) {
-    auto done = std::make_shared<Done>();
+    auto done = std::make_shared<Latch>();
     parts->ingest->Stop("the collector stops", [done] { done->Set(); });
     if (!done->WaitFor(parts->deps.clock, kDrainGrace)) {
       parts->deps.log->Warn("the store was slow; agents send again what is not durable", {});

@@ -1,9 +1,10 @@
 // The running collector: everything wired together, started and stopped in a written order.
 //
-//   starts: registry and store (recovery) -> port -> ingest, local directories, HTTP, gRPC
-//   stops:  the port -> sessions say goodbye, what was received becomes durable -> gateway -> gRPC
-//           -> HTTP
-//           -> local directories -> session, shard and commit queues -> store and registry
+//   starts: registry and store (recovery) -> HTTP's routes -> ingest, leases -> gateway -> gRPC
+//           -> their timers -> local directories -> the port, last: nobody comes in before
+//   stops:  the port -> sessions of services -> sessions of agents, what was received becomes
+//           durable -> gateway -> gRPC -> HTTP -> local directories -> session, shard, asset and
+//           commit queues
 #ifndef TRIBUTARY_COLLECTOR_SERVER_H_
 #define TRIBUTARY_COLLECTOR_SERVER_H_
 
@@ -15,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "collector/addresses.h"
 #include "collector/config.h"
 #include "common/clock.h"
 #include "common/file.h"
@@ -48,12 +50,7 @@ class Server {
   ~Server();
 
   uint16_t port() const;
-  // What a person opens in a browser on this machine, or on another one where that is possible.
-  std::string url() const;
-  // The command that joins a training node; empty without a store.
-  std::string join_command() const;
-  // What else must be done for that, a sentence; empty for nothing.
-  std::string join_note() const;
+  Addresses addresses() const;
 
   // Once.
   void Stop();

@@ -123,6 +123,9 @@ absl::string_view DirName(absl::string_view path);
 absl::string_view BaseName(absl::string_view path);
 // `directory`/`name` with exactly one '/'.
 std::string JoinPath(absl::string_view directory, absl::string_view name);
+// Without "." components and slashes that are doubled or at the end; ".." stays, as links may be
+// before it. "." for an empty path.
+std::string CleanPath(absl::string_view path);
 
 }  // namespace tributary
 

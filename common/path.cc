@@ -20,4 +20,15 @@ std::string JoinPath(absl::string_view directory, absl::string_view name) {
                                  : absl::StrCat(directory, "/", name);
 }
 
+std::string CleanPath(absl::string_view path) {
+  std::string clean = path.empty() || path[0] != '/' ? "" : "/";
+  while (!path.empty()) {
+    const size_t slash = path.find('/');
+    const absl::string_view part = path.substr(0, slash);
+    if (!part.empty() && part != ".") clean = JoinPath(clean, part);
+    path = slash == absl::string_view::npos ? "" : path.substr(slash + 1);
+  }
+  return clean.empty() ? "." : clean;
+}
+
 }  // namespace tributary

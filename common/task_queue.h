@@ -5,16 +5,8 @@
 #ifndef TRIBUTARY_COMMON_TASK_QUEUE_H_
 #define TRIBUTARY_COMMON_TASK_QUEUE_H_
 
-#include <deque>
-#include <memory>
-#include <string>
-#include <thread>
-#include <vector>
-
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
-#include "common/clock.h"
-#include "common/mutex.h"
 
 namespace tributary {
 
@@ -29,39 +21,6 @@ class TaskQueue {
   virtual void Post(Task task) = 0;
   // Like Post, not before `delay` has passed. Does not hold up tasks posted later.
   virtual void PostAfter(absl::Duration delay, Task task) = 0;
-};
-
-// A queue with a thread of its own.
-class ThreadTaskQueue : public TaskQueue {
- public:
-  // `name` is the thread's, at most 15 bytes. `clock` must outlive this.
-  ThreadTaskQueue(const std::string& name, Clock* clock);
-  // Stops, if Stop was not called.
-  ~ThreadTaskQueue() override;
-
-  void Post(Task task) override ABSL_LOCKS_EXCLUDED(mu_);
-  void PostAfter(absl::Duration delay, Task task) override ABSL_LOCKS_EXCLUDED(mu_);
-
-  // Runs what was posted before, drops what waits for a delay, joins the thread. Not from a task of
-  // this queue.
-  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
-
- private:
-  struct Delayed {
-    absl::Duration due;
-    uint64_t order;
-    Task task;
-  };
-  void Run() ABSL_LOCKS_EXCLUDED(mu_);
-
-  Clock* const clock_;
-  Mutex mu_;
-  CondVar changed_;
-  std::deque<Task> ready_ ABSL_GUARDED_BY(mu_);
-  std::vector<Delayed> delayed_ ABSL_GUARDED_BY(mu_);  // a heap by (due, order)
-  uint64_t next_order_ ABSL_GUARDED_BY(mu_) = 0;
-  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;
 };
 
 }  // namespace tributary

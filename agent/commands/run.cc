@@ -231,8 +231,7 @@ bool RunCommand::GaveUp(const Progress& progress) {
   return now - last_contact_ >= config_.values.connect_timeout;
 }
 
-void RunCommand::PrintLeft() {
-  const std::vector<FileLeft> left = thread_->Left(kLeftShown + 1);
+void RunCommand::PrintLeft(const std::vector<FileLeft>& left) {
   for (size_t i = 0; i < std::min(left.size(), kLeftShown); ++i) {
     const FileLeft& file = left[i];
     const std::string name = file.logdir_name.empty()
@@ -246,27 +245,38 @@ void RunCommand::PrintLeft() {
 
 int RunCommand::Finish(const absl::Status& outcome) {
   if (line_.has_value()) line_->End();
-  const Progress progress = thread_->FreshProgress();
-  const bool left = !thread_->Left(1).empty();
+  const std::optional<Progress> progress = thread_->FreshProgress(world_.patience);
+  const std::optional<std::vector<FileLeft>> left =
+      progress.has_value() ? thread_->Left(kLeftShown + 1, world_.patience) : std::nullopt;
+  if (!left.has_value()) return FinishWithoutThread();
   int code = outcome.ok() ? kExitGood : kExitFailed;
   // Told to stop in the middle of nothing: no loss, no failure.
-  if (absl::IsDeadlineExceeded(outcome) && !left) code = kExitGood;
+  if (absl::IsDeadlineExceeded(outcome) && left->empty()) code = kExitGood;
   if (code != kExitGood) PrintError(world_, outcome.message());
-  if (left) {
-    PrintLeft();
+  if (!left->empty()) {
+    PrintLeft(*left);
     code = kExitFailed;
   }
   const std::string summary =
-      absl::StrCat(Counted(progress.files, "file"), ", ", HumanBytes(progress.bytes_durable),
-                   " of ", HumanBytes(progress.bytes_on_disk), " durable");
+      absl::StrCat(Counted(progress->files, "file"), ", ", HumanBytes(progress->bytes_durable),
+                   " of ", HumanBytes(progress->bytes_on_disk), " durable");
   if (once_) {
     *world_.out << summary << "\n";
   } else {
-    world_.log->Info("agent ended", {{"files", progress.files},
-                                     {"file_bytes", progress.bytes_on_disk},
-                                     {"durable_bytes", progress.bytes_durable}});
+    world_.log->Info("agent ended", {{"files", progress->files},
+                                     {"file_bytes", progress->bytes_on_disk},
+                                     {"durable_bytes", progress->bytes_durable}});
   }
   return child_exit_.value_or(code);
+}
+
+int RunCommand::FinishWithoutThread() {
+  PrintError(world_,
+             absl::StrCat("a file system has not answered for ", DurationText(world_.patience),
+                          ": ending without it; files may be left, drain tells which"));
+  const int code = child_exit_.value_or(kExitFailed);
+  world_.exit_now(code);
+  return code;
 }
 
 }  // namespace tributary::agent

@@ -39,7 +39,8 @@ class RunCommand {
   // True if the collector was away for longer than --once waits.
   bool GaveUp(const Progress& progress);
   int Finish(const absl::Status& outcome);
-  void PrintLeft();
+  int FinishWithoutThread();
+  void PrintLeft(const std::vector<FileLeft>& left);
   // What the main thread has to look at next, and when.
   absl::Duration NextLook() const;
   // How long another live agent in this one's place is waited for.

@@ -93,6 +93,10 @@ struct World {
   std::function<absl::StatusOr<std::unique_ptr<LocalPort>>(const AgentConfig& config)>
       open_local_port;
   std::function<absl::Status()> become_guest;
+  // How long the agent's thread may take to answer when it ends, and what then ends the process at
+  // once: a thread that hangs in a call of the system cannot be joined. Tests return from it.
+  absl::Duration patience = absl::Seconds(5);
+  std::function<void(int exit_code)> exit_now;
 };
 
 // Prints "tributary-agent: MESSAGE" as one line to the errors.

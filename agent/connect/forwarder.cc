@@ -26,7 +26,7 @@
 #include "common/check.h"
 #include "common/descriptor.h"
 #include "common/mutex.h"
-#include "common/task_queue.h"
+#include "common/thread_task_queue.h"
 
 namespace tributary::agent {
 namespace {
@@ -90,7 +90,8 @@ class Forwarder::Loop {
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         resolver_("resolve", clock) {
     CHECK(epoll_.get() >= 0 && wake_.get() >= 0, "no descriptors: ", std::strerror(errno));
-    Watch(wake_.get(), kWakeId, EPOLLIN);
+    const absl::Status watched = Watch(wake_.get(), kWakeId, EPOLLIN);
+    CHECK(watched.ok(), watched.message());
     thread_ = std::thread([this] {
       ::pthread_setname_np(::pthread_self(), "forward");
       Run();
@@ -127,16 +128,18 @@ class Forwarder::Loop {
       change();
     }
     const uint64_t one = 1;
-    const ssize_t written = ::write(wake_.get(), &one, sizeof(one));
-    CHECK(written == sizeof(one), "an eventfd did not take a number");
+    // A full counter wakes as well as one more would.
+    while (::write(wake_.get(), &one, sizeof(one)) < 0 && errno == EINTR) {
+    }
   }
 
-  void Watch(int fd, uint64_t id, uint32_t events) const {
+  // UNAVAILABLE if the system can watch no more.
+  absl::Status Watch(int fd, uint64_t id, uint32_t events) const {
     epoll_event event = {};
     event.events = events;
     event.data.u64 = id;
-    const int result = ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
-    CHECK(result == 0, "epoll_ctl: ", std::strerror(errno));
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return absl::OkStatus();
+    return absl::UnavailableError(absl::StrCat("epoll_ctl: ", std::strerror(errno)));
   }
 
   void Run() {
@@ -146,9 +149,11 @@ class Forwarder::Loop {
                                      WaitMilliseconds());
       CHECK(count >= 0 || errno == EINTR, "epoll_wait: ", std::strerror(errno));
       for (int i = 0; i < count; ++i) {
-        const epoll_event& event = events[static_cast<size_t>(i)];
-        const auto link = links_.find(event.data.u64);
-        if (link != links_.end()) OnEvent(link, event.events);
+        // Copied: the system packs them, so that no reference may be taken to a number within.
+        const uint32_t happened = events[static_cast<size_t>(i)].events;
+        const uint64_t id = events[static_cast<size_t>(i)].data.u64;
+        const auto link = links_.find(id);
+        if (link != links_.end()) OnEvent(link, happened);
       }
       for (size_t turn = ready_.size(); turn > 0; --turn) {
         const auto link = links_.find(ready_.front());
@@ -241,10 +246,11 @@ class Forwarder::Loop {
         last = absl::UnavailableError(std::strerror(errno));
         continue;
       }
+      last = Watch(socket.get(), it->first, EPOLLIN | EPOLLOUT | EPOLLET);
+      if (!last.ok()) continue;
       link.deadline =
           clock_->Monotonic() + options_.connect_timeout / static_cast<int64_t>(addresses_.size());
       link.upstream = std::move(socket);
-      Watch(link.upstream.get(), it->first, EPOLLIN | EPOLLOUT | EPOLLET);
       return;
     }
     log_->Warn("no connection to the other end", {{"address", Target()}, {"reason", last}});
@@ -284,7 +290,12 @@ class Forwarder::Loop {
     SetOption(link.upstream.get(), IPPROTO_TCP, TCP_NODELAY, 1);
     link.relay = std::make_unique<Relay>(std::move(link.client), std::move(link.upstream),
                                          options_.buffer_bytes);
-    Watch(link.relay->left(), it->first, EPOLLIN | EPOLLOUT | EPOLLET);
+    const absl::Status watched = Watch(link.relay->left(), it->first, EPOLLIN | EPOLLOUT | EPOLLET);
+    if (!watched.ok()) {
+      log_->Warn("connection ended", {{"address", Target()}, {"reason", watched}});
+      Break(it);
+      return;
+    }
     Move(it);
   }
 

@@ -7,6 +7,7 @@
 
 #include "common/mutex.h"
 #include "common/net/socket_loop.h"
+#include "common/thread_task_queue.h"
 
 namespace tributary::gateway {
 namespace {
@@ -20,8 +21,7 @@ constexpr absl::Duration kNamesAge = absl::Minutes(1);
 struct Gateway::Impl {
   Impl(const Options& options, const Dependencies& dependencies)
       : deps(dependencies),
-        hosts(options.hosts),
-        routes({options.path_prefix}, dependencies.services, &hosts),
+        routes({options.path_prefix}, dependencies.services, dependencies.hosts),
         names("names", dependencies.clock),
         loop("gateway", dependencies.clock) {
     TunnelHub::Dependencies hub_dependencies;
@@ -35,7 +35,7 @@ struct Gateway::Impl {
     proxy_dependencies.sockets = &loop;
     proxy_dependencies.clock = deps.clock;
     proxy_dependencies.routes = &routes;
-    proxy_dependencies.hosts = &hosts;
+    proxy_dependencies.hosts = deps.hosts;
     proxy_dependencies.hub = hub.get();
     proxy_dependencies.give_back = deps.give_back;
     proxy = std::make_unique<Proxy>(options.proxy, proxy_dependencies);
@@ -69,11 +69,10 @@ struct Gateway::Impl {
       if (now < ask_again_at) return;
       ask_again_at = now + kNamesAge;
     }
-    names.Post([this] { hosts.SetMachineNames(MachineNames()); });
+    names.Post([this] { deps.hosts->SetMachineNames(MachineNames()); });
   }
 
   const Dependencies deps;
-  HostTable hosts;
   const Routes routes;
   Counter requests;
   Gauge exchanges;
@@ -116,12 +115,10 @@ void Gateway::Take(int descriptor, std::string bytes, std::string peer) {
 }
 
 HostTable::Place Gateway::FindHost(absl::string_view host_header) {
-  HostTable::Place place = impl_->hosts.Find(host_header);
+  HostTable::Place place = impl_->deps.hosts->Find(host_header);
   if (place.kind == HostTable::Kind::kForeign) impl_->AskForNames();
   return place;
 }
-
-const HostTable& Gateway::hosts() const { return impl_->hosts; }
 
 void Gateway::AcceptTunnel(std::unique_ptr<tunnel::FramePipe> pipe) {
   if (impl_->hub == nullptr) {

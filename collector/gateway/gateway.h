@@ -28,7 +28,6 @@ class Gateway {
  public:
   struct Options {
     std::string path_prefix;
-    HostTable::Options hosts;
     TunnelHub::Options tunnels;
     Proxy::Options proxy;
   };
@@ -36,6 +35,7 @@ class Gateway {
   struct Dependencies {
     Clock* clock = nullptr;
     const ServiceBoard* services = nullptr;
+    HostTable* hosts = nullptr;
     TunnelTokens* tokens = nullptr;
     Logger* log = nullptr;
     MetricsRegistry* metrics = nullptr;
@@ -54,7 +54,6 @@ class Gateway {
   void Take(int descriptor, std::string bytes, std::string peer);
   // The Host of a request is none of ours: starts to look whether this machine has a new name.
   HostTable::Place FindHost(absl::string_view host_header);
-  const HostTable& hosts() const;
 
   // A tunnel that a process opened, on queue().
   void AcceptTunnel(std::unique_ptr<tunnel::FramePipe> pipe);

@@ -92,6 +92,17 @@ bool HostTable::IsConfigured(absl::string_view host) const {
   return allowed_.count(std::string(host)) > 0;
 }
 
+bool HostTable::IsSameOrigin(absl::string_view origin, absl::string_view host_header) const {
+  const bool tls = absl::ConsumePrefix(&origin, "https://");
+  if (!tls && !absl::ConsumePrefix(&origin, "http://")) return false;  // "null", and others
+  const HostPort from = SplitHost(origin);
+  const HostPort to = SplitHost(host_header);
+  if (from.host.empty()) return false;
+  if (from.host != to.host) return IsConfigured(from.host);
+  const std::string usual = tls ? "443" : "80";
+  return to.port.empty() || (from.port.empty() ? usual : from.port) == to.port;
+}
+
 void HostTable::SetMachineNames(const std::vector<std::string>& names) {
   MutexLock lock(&mu_);
   machine_.clear();

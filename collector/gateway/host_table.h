@@ -45,6 +45,9 @@ class HostTable {
   Place Find(absl::string_view host_header) const ABSL_LOCKS_EXCLUDED(mu_);
   // Whether the operator named this host.
   bool IsConfigured(absl::string_view host) const;
+  // Whether a page of `origin` ("http://head:6006") belongs to who was asked by this Host: it is
+  // the same, or one that the operator named, as behind a proxy that changes the Host.
+  bool IsSameOrigin(absl::string_view origin, absl::string_view host_header) const;
   // What this machine is called, as the system tells.
   void SetMachineNames(const std::vector<std::string>& names) ABSL_LOCKS_EXCLUDED(mu_);
   // The base under which a viewer who came by this Host finds the services; empty if there is none

@@ -72,7 +72,7 @@ void Proxy::Begin(Exchange* exchange, const RequestHead& request, Decision decis
   const bool is_harmless = ChangesNothing(request.method) && !WantsWebSocket(request);
   absl::string_view host = request.fields.Get("x-forwarded-host");
   if (host.empty()) host = request.fields.Get("host");
-  if (!origin.empty() && !is_harmless && !IsSameOrigin(origin, host, *dependencies_.hosts)) {
+  if (!origin.empty() && !is_harmless && !dependencies_.hosts->IsSameOrigin(origin, host)) {
     exchange->Answer(ErrorPage(
         403, "Not from that page",
         {absl::StrCat("A page of ", origin, " asked for this, which is not where ", host,

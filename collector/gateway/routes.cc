@@ -174,31 +174,4 @@ Decision Routes::ToOwnOrigin(const RequestHead& request, const ServiceStatus& se
   return decision;
 }
 
-bool IsSameOrigin(absl::string_view origin, absl::string_view host, const HostTable& hosts) {
-  absl::string_view authority = origin;
-  const bool tls = absl::ConsumePrefix(&authority, "https://");
-  if (!tls && !absl::ConsumePrefix(&authority, "http://")) return false;  // "null", and others
-  const HostPort from = SplitHost(authority);
-  const HostPort to = SplitHost(host);
-  if (from.host.empty()) return false;
-  if (from.host != to.host) return hosts.IsConfigured(from.host);
-  const std::string usual = tls ? "443" : "80";
-  return to.port.empty() || (from.port.empty() ? usual : from.port) == to.port;
-}
-
-bool MayChangeState(const http::Request& request, absl::string_view path_prefix,
-                    const HostTable& hosts) {
-  const absl::string_view host = request.Header("host");
-  const absl::string_view origin = request.Header("origin");
-  if (!origin.empty() && !IsSameOrigin(origin, host, hosts)) return false;
-  const absl::string_view referer = request.Header("referer");
-  if (referer.empty()) return true;
-  const size_t scheme = referer.find("://");
-  if (scheme == absl::string_view::npos) return false;
-  const size_t path = std::min(referer.find('/', scheme + 3), referer.size());
-  if (!IsSameOrigin(referer.substr(0, path), host, hosts)) return false;
-  const std::string decoded = http::PercentDecode(referer.substr(path));
-  return !absl::StartsWith(decoded, absl::StrCat(path_prefix, kNode));
-}
-
 }  // namespace tributary::gateway

@@ -64,16 +64,6 @@ class Routes {
 http::Response ErrorPage(int status, absl::string_view title,
                          const std::vector<std::string>& lines);
 
-// Whether a request that changes something may come from where it says it does: not from a page of
-// a node, nor of somebody else. Scripts say nothing and may.
-//
-// A page below /node/ shares the collector's origin and could hide where it is from; this stops
-// accidents and simple attempts. Services that are not trusted need an origin of their own.
-bool MayChangeState(const http::Request& request, absl::string_view path_prefix,
-                    const HostTable& hosts);
-// The same for the origin alone: `host` is the Host header.
-bool IsSameOrigin(absl::string_view origin, absl::string_view host, const HostTable& hosts);
-
 }  // namespace tributary::gateway
 
 #endif  // TRIBUTARY_COLLECTOR_GATEWAY_ROUTES_H_

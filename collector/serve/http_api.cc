@@ -33,7 +33,8 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
       main_view_(
           std::make_unique<MainView>(MainView::Options{options.runs_max, UrlOfAll(path_prefix_)},
                                      dependencies.index, dependencies.clock, dependencies.log)),
-      runs_(dependencies.index, dependencies.decisions, path_prefix_, dependencies.health.ready),
+      runs_(dependencies.index, dependencies.hosts, dependencies.decisions, path_prefix_,
+            dependencies.health.ready),
       cluster_tab_(dependencies.cluster, options.has_store),
       core_(
           {options.window_title, options.data_location, options.tensorboard_version},

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "collector/gateway/host_table.h"
 #include "collector/index/index.h"
 #include "collector/registry/cluster_board.h"
 #include "collector/registry/projector_board.h"
@@ -43,7 +44,8 @@
 namespace tributary::serve {
 
 // Constant after construction, so thread-safe: `Handle` runs on any number of HTTP threads at once
-// and reads snapshots only.
+// and reads snapshots, and records where an answer needs them; POST /api/v1/runs waits for the
+// store, at most 5 s.
 class HttpApi {
  public:
   struct Options {
@@ -72,6 +74,7 @@ class HttpApi {
     const ClusterBoard* cluster = nullptr;
     const ServiceBoard* services = nullptr;
     const ProjectorBoard* projector = nullptr;  // may be null
+    const gateway::HostTable* hosts = nullptr;
     Clock* clock = nullptr;
     FileSystem* files = nullptr;
     Logger* log = nullptr;

@@ -206,7 +206,7 @@ absl::Status RunsRoute::CheckKnown(const RunDecisions& decisions, const std::str
 }
 
 http::Response RunsRoute::Decide(const http::Request& request) const {
-  const absl::Status same_origin = CheckSameOrigin(request, path_prefix_);
+  const absl::Status same_origin = CheckSameOrigin(request, path_prefix_, *hosts_);
   if (!same_origin.ok()) return ErrorAnswer(same_origin);
   if (!IsJson(request)) return UnsupportedType();
   absl::StatusOr<RunDecision> decision = ParseDecision(request.body);

@@ -31,11 +31,12 @@ struct RunDecisionAccess {
 // Thread-safe.
 class RunsRoute {
  public:
-  // `index` outlives this, and what `access` leads to. `path_prefix` is the collector's. `ready`:
-  // whether all runs are known.
-  RunsRoute(const Index* index, RunDecisionAccess access, std::string path_prefix,
-            std::function<absl::Status()> ready)
+  // `index` and `hosts` outlive this, and what `access` leads to. `path_prefix` is the collector's.
+  // `ready`: whether all runs are known.
+  RunsRoute(const Index* index, const gateway::HostTable* hosts, RunDecisionAccess access,
+            std::string path_prefix, std::function<absl::Status()> ready)
       : index_(index),
+        hosts_(hosts),
         access_(std::move(access)),
         path_prefix_(std::move(path_prefix)),
         ready_(std::move(ready)) {}
@@ -49,6 +50,7 @@ class RunsRoute {
   absl::Status CheckKnown(const RunDecisions& decisions, const std::string& run) const;
 
   const Index* const index_;
+  const gateway::HostTable* const hosts_;
   const RunDecisionAccess access_;
   const std::string path_prefix_;
   const std::function<absl::Status()> ready_;

@@ -1,48 +1,46 @@
 #include "collector/serve/same_origin.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 
 namespace tributary::serve {
 namespace {
 
-// Takes scheme and host off; false if they are not those of `host`.
-bool ConsumeOrigin(absl::string_view host, absl::string_view* url) {
-  if (!absl::ConsumePrefix(url, "http://") && !absl::ConsumePrefix(url, "https://")) return false;
-  const absl::string_view of_url = url->substr(0, url->find('/'));
-  url->remove_prefix(of_url.size());
-  return absl::EqualsIgnoreCase(of_url, host);
+absl::Status Foreign(absl::string_view header, absl::string_view value) {
+  return absl::PermissionDeniedError(absl::StrCat(
+      header, " \"", value.substr(0, 200),
+      "\" is not this site's: only its own pages and scripts may change something. Behind a proxy "
+      "that changes the Host, start the collector with --allowed_hosts"));
 }
 
-absl::Status Foreign(absl::string_view header, absl::string_view value) {
-  return absl::PermissionDeniedError(
-      absl::StrCat(header, " \"", value.substr(0, 200),
-                   "\" is not this site's: only its own pages and scripts may change something"));
+bool IsOwnPage(absl::string_view url, absl::string_view host, absl::string_view path_prefix,
+               const gateway::HostTable& hosts) {
+  const size_t scheme = url.find("://");
+  if (scheme == absl::string_view::npos) return false;
+  const size_t path = std::min(url.find_first_of("/?#", scheme + 3), url.size());
+  if (!hosts.IsSameOrigin(url.substr(0, path), host)) return false;
+  // A prefix or a slash may be encoded.
+  const std::string decoded =
+      http::PercentDecode(url.substr(path, url.find_first_of("?#", path) - path));
+  return !absl::StartsWith(decoded, absl::StrCat(path_prefix, "/node/"));
 }
 
 }  // namespace
 
-absl::Status CheckSameOrigin(const http::Request& request, absl::string_view path_prefix) {
+absl::Status CheckSameOrigin(const http::Request& request, absl::string_view path_prefix,
+                             const gateway::HostTable& hosts) {
   const absl::string_view host = request.Header("host");
-  absl::string_view origin = request.Header("origin");
-  if (!origin.empty() && (!ConsumeOrigin(host, &origin) || !origin.empty())) {
-    return Foreign("Origin", request.Header("origin"));
-  }
+  const absl::string_view origin = request.Header("origin");
+  if (!origin.empty() && !hosts.IsSameOrigin(origin, host)) return Foreign("Origin", origin);
   const absl::string_view site = request.Header("sec-fetch-site");
   if (!site.empty() && site != "same-origin" && site != "none") {
     return Foreign("Sec-Fetch-Site", site);
   }
-  absl::string_view page = request.Header("referer");
-  if (page.empty()) return absl::OkStatus();
-  const bool same = ConsumeOrigin(host, &page);
-  // A prefix or a slash may be encoded.
-  const std::string path = http::PercentDecode(page.substr(0, page.find_first_of("?#")));
-  if (!same || absl::StartsWith(path, absl::StrCat(path_prefix, "/node/"))) {
-    return Foreign("Referer", request.Header("referer"));
-  }
+  const absl::string_view page = request.Header("referer");
+  if (!page.empty() && !IsOwnPage(page, host, path_prefix, hosts)) return Foreign("Referer", page);
   return absl::OkStatus();
 }
 

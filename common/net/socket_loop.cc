@@ -20,12 +20,6 @@
 namespace tributary::net {
 namespace {
 
-// The heap's front is the earliest due; equal times keep the order of posting.
-template <typename Delayed>
-bool Later(const Delayed& a, const Delayed& b) {
-  return std::pair(a.due, a.order) > std::pair(b.due, b.order);
-}
-
 absl::Status SocketError(int error) { return absl::UnavailableError(std::strerror(error)); }
 
 }  // namespace
@@ -33,14 +27,14 @@ absl::Status SocketError(int error) { return absl::UnavailableError(std::strerro
 // Edge-triggered: whoever is told tries to read and to write until neither goes on.
 class SocketLoop::Socket : public StreamSocket {
  public:
-  // `error` is the errno of a connection that could not even be begun.
+  // `error` is the errno of a connection that could not even be begun, else 0.
   Socket(SocketLoop* loop, int descriptor, int error, bool connecting, SocketReady ready)
       : loop_(loop),
         descriptor_(descriptor),
         error_(error),
         connecting_(connecting),
         ready_(std::move(ready)),
-        id_(loop->Watch(descriptor, this)) {
+        id_(loop->Watch(descriptor, this, &error_)) {
     if (error_ == 0) return;
     loop_->Post([loop, id = id_] {
       const auto found = loop->sockets_.find(id);
@@ -140,16 +134,14 @@ void SocketLoop::WakeLocked() {
 void SocketLoop::Post(Task task) {
   MutexLock lock(&mu_);
   if (stopping_) return;
-  ready_.push_back(std::move(task));
-  if (ready_.size() == 1) WakeLocked();
+  if (posted_.Add(std::move(task))) WakeLocked();
 }
 
 void SocketLoop::PostAfter(absl::Duration delay, Task task) {
   const absl::Duration due = clock_->Monotonic() + delay;
   MutexLock lock(&mu_);
   if (stopping_) return;
-  delayed_.push_back({due, next_order_++, std::move(task)});
-  std::push_heap(delayed_.begin(), delayed_.end(), Later<Delayed>);
+  posted_.AddAt(due, std::move(task));
   WakeLocked();
 }
 
@@ -195,14 +187,14 @@ std::unique_ptr<StreamSocket> SocketLoop::ConnectLoopback(uint16_t port, bool ip
   return std::make_unique<Socket>(this, descriptor, error, connecting, std::move(ready));
 }
 
-uint64_t SocketLoop::Watch(int descriptor, Socket* socket) {
+uint64_t SocketLoop::Watch(int descriptor, Socket* socket, int* error) {
   const uint64_t id = next_id_++;
   sockets_[id] = socket;
   if (descriptor < 0) return id;
   epoll_event event = {};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.u64 = id;
-  CHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) == 0, "errno ", errno);
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) *error = errno;
   return id;
 }
 
@@ -214,16 +206,9 @@ void SocketLoop::Unwatch(int descriptor, uint64_t id) {
 bool SocketLoop::Take(std::deque<Task>* batch, absl::Duration* next) {
   const absl::Duration now = clock_->Monotonic();
   MutexLock lock(&mu_);
-  while (!delayed_.empty() && delayed_.front().due <= now) {
-    std::pop_heap(delayed_.begin(), delayed_.end(), Later<Delayed>);
-    ready_.push_back(std::move(delayed_.back().task));
-    delayed_.pop_back();
-  }
-  *next = delayed_.empty() ? absl::InfiniteDuration() : delayed_.front().due;
+  *next = posted_.Take(now, batch);
   // The wake-up of Stop may have been heard together with that of the last task: there is no other.
   if (stopping_) *next = now;
-  batch->clear();
-  batch->swap(ready_);
   return !stopping_ || !batch->empty();
 }
 

@@ -8,13 +8,13 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/mutex.h"
 #include "common/net/stream_socket.h"
+#include "common/posted_tasks.h"
 #include "common/task_queue.h"
 
 namespace tributary::net {
@@ -41,18 +41,14 @@ class SocketLoop : public TaskQueue, public Sockets {
 
  private:
   class Socket;
-  struct Delayed {
-    absl::Duration due;
-    uint64_t order;
-    Task task;
-  };
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   // Moves what is due into `batch`; sets *next to when the next delayed task is. False when
   // stopped and nothing is left.
   bool Take(std::deque<Task>* batch, absl::Duration* next) ABSL_LOCKS_EXCLUDED(mu_);
   void WaitForSockets(absl::Duration due);
   void WakeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  uint64_t Watch(int descriptor, Socket* socket);
+  // Returns the socket's number; *error becomes the errno if the system can watch no more.
+  uint64_t Watch(int descriptor, Socket* socket, int* error);
   void Unwatch(int descriptor, uint64_t id);
 
   Clock* const clock_;
@@ -65,9 +61,7 @@ class SocketLoop : public TaskQueue, public Sockets {
   uint64_t next_id_ = 1;  // 0: wake_
 
   Mutex mu_;
-  std::deque<Task> ready_ ABSL_GUARDED_BY(mu_);
-  std::vector<Delayed> delayed_ ABSL_GUARDED_BY(mu_);  // a heap by (due, order)
-  uint64_t next_order_ ABSL_GUARDED_BY(mu_) = 0;
+  PostedTasks posted_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;
 };

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
+#include "common/utf8.h"
 #include "tests/agent/agent_harness.h"
 
 namespace tributary::agent {
@@ -286,6 +288,22 @@ TEST_F(AgentTest, Overwritten_IsTriedAgainAfterAnHour) {
 
 // --- Unreadable files.
 
+TEST_F(AgentTest, Malicious_APathOfAnyBytesIsReportedAsText) {
+  const std::string path = "run_\xe9/events.out.tfevents.1";
+  Write(path, File(5));
+  files_.Inject({.call = FakeFileSystem::Call::kRead,
+                 .status = absl::PermissionDeniedError("/logs/" + path + std::string(5000, '\xe9')),
+                 .times = 1,
+                 .path_contains = "tfevents"});
+  StartAgent();
+  const auto reports = collector_.Messages(AgentMessage::kStreamReport);
+  ASSERT_FALSE(reports.empty());
+  const std::string& detail = reports.front()->stream_report().detail();
+  EXPECT_TRUE(IsValidUtf8(detail)) << "the other side's parser would end the session";
+  EXPECT_THAT(detail, ::testing::HasSubstr("/logs/run_\xef\xbf\xbd/events"));
+  EXPECT_LE(detail.size(), 4000u);
+}
+
 TEST_F(AgentTest, Unreadable_IsReportedAndTriedAgain) {
   Write(kFile, File(5));
   files_.Inject({.call = FakeFileSystem::Call::kRead,
@@ -362,6 +380,20 @@ TEST_F(AgentTest, Credit_64KiBAreEnoughForEverything) {
   StartAgent();
   EXPECT_EQ(Mirror("a/tfevents"), big);
   EXPECT_EQ(Mirror("b/tfevents"), big);
+}
+
+TEST_F(AgentTest, Limits_MoreFilesThanOneAgentMayHaveAreToldOnceASession) {
+  collector_.limits.set_streams_max(2);
+  for (int i = 0; i < 5; ++i) Write(absl::StrCat("run", i, "/tfevents.1"), File(3));
+  StartAgent();
+  RunFor(absl::Minutes(1));
+  EXPECT_EQ(agent_->progress().files_open, 2u);
+  std::vector<std::string> lines = log_.lines();
+  EXPECT_EQ(std::count_if(lines.begin(), lines.end(),
+                          [](const std::string& line) {
+                            return absl::StrContains(line, "more files than the collector takes");
+                          }),
+            collector_.connects());
 }
 
 TEST_F(AgentTest, Credit_NothingIsSentWithoutIt) {
@@ -490,6 +522,29 @@ TEST_F(AgentTest, Drain_AFileThatNeverCanBeReadDoesNotHoldItUp) {
   EXPECT_TRUE(absl::IsDataLoss(*agent_->outcome()));
   ASSERT_EQ(agent_->Left(10).size(), 1u);
   EXPECT_THAT(agent_->Left(10)[0].why, HasSubstr("EACCES"));
+}
+
+TEST_F(AgentTest, Drain_WhatAnotherStoreHadCountsForNothing) {
+  Write(kFile, File(5));
+  StartAgent();
+  ASSERT_EQ(collector_.mirror(kFile).durable, File(5).size());
+  // It comes back with an empty store, and does not take the bytes at once.
+  collector_.Restart();
+  collector_.mirror(kFile) = {};
+  collector_.answer_opens = false;
+  collector_.Break();
+  while (!collector_.connected() && clock_.Monotonic() < absl::Hours(1)) RunFor(absl::Seconds(1));
+  ASSERT_TRUE(collector_.connected());
+  agent_->StartDrain();
+  RunFor(absl::Seconds(5));
+  EXPECT_FALSE(agent_->outcome().has_value()) << "nothing is durable there";
+  EXPECT_FALSE(agent_->Left(1).empty());
+  collector_.answer_opens = true;
+  collector_.Break();
+  RunFor(absl::Seconds(5));
+  ASSERT_TRUE(agent_->outcome().has_value());
+  EXPECT_EQ(*agent_->outcome(), absl::OkStatus());
+  EXPECT_EQ(collector_.mirror(kFile).durable, File(5).size());
 }
 
 TEST_F(AgentTest, Drain_WithoutAnyConnectionWaits) {

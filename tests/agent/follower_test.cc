@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <memory>
 #include <string>
 
+#include "common/eventfile/crc32c.h"
 #include "tests/support/event_file_builder.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_file_system.h"
@@ -319,6 +321,24 @@ TEST_F(FollowerTest, Look_KnowsAFileThatWasResumed) {
   other[bytes.size() - 1] ^= 1;
   Write(other);
   EXPECT_EQ(follower_->LookAgain(0), Look::kDifferent);
+}
+
+TEST_F(FollowerTest, Malicious_ALengthThatNoFileCanHaveDoesNotWrap) {
+  const std::string before = Records(2);
+  for (const uint64_t length :
+       {~uint64_t{0}, ~uint64_t{0} - 11, ~uint64_t{0} - 15 - before.size()}) {
+    SCOPED_TRACE(length);
+    std::string header(12, '\0');
+    std::memcpy(header.data(), &length, sizeof(length));
+    const uint32_t crc = MaskCrc32c(Crc32c(header.substr(0, 8)));
+    std::memcpy(header.data() + 8, &crc, sizeof(crc));
+    Begin(before + header + std::string(300 << 10, '\0'));
+    std::string all = ReadAll();
+    clock_.Advance(absl::Minutes(1));
+    all += ReadAll(kAll, /*flush=*/true);
+    EXPECT_EQ(all, before + header + std::string(300 << 10, '\0'));
+    EXPECT_NE(follower_->LookAgain(0), Look::kDifferent) << "real bytes were taken for a hole";
+  }
 }
 
 TEST_F(FollowerTest, Rewritten_SinceTheLastLookNothingOfItIsHandedOn) {

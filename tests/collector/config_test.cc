@@ -49,7 +49,7 @@ TEST_F(ConfigTest, AsTensorBoardIsStarted) {
                              "--purge_orphaned_data", "false"});
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->command, CollectorConfig::Command::kServe);
-  EXPECT_THAT(config->logdirs, ElementsAre(LocalLogdir{"", "./logs"}));
+  EXPECT_THAT(config->logdirs, ElementsAre(LocalLogdir{"", "logs"}));
   EXPECT_EQ(config->port, 6010);
   EXPECT_EQ(config->path_prefix, "/tb");
   EXPECT_EQ(config->window_title, "mine");
@@ -101,7 +101,7 @@ TEST_F(ConfigTest, NamesOfLogdirs) {
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_THAT(config->logdirs, ElementsAre(LocalLogdir{"a", "/x"}, LocalLogdir{"", "x=y"},
                                            LocalLogdir{"b", "/home/ada/runs"}));
-  EXPECT_THAT(Parse({"--logdir", "./a=b"})->logdirs, ElementsAre(LocalLogdir{"", "./a=b"}));
+  EXPECT_THAT(Parse({"--logdir", "./a=b"})->logdirs, ElementsAre(LocalLogdir{"", "a=b"}));
   EXPECT_THAT(Parse({"--logdir_spec", "a:/x,b:/y,/z:1"})->logdirs,
               ElementsAre(LocalLogdir{"a", "/x"}, LocalLogdir{"b", "/y"}, LocalLogdir{"", "/z:1"}));
 }
@@ -185,6 +185,17 @@ TEST_F(ConfigTest, FromFileAndEnvironment) {
   EXPECT_EQ(config->data_dir, "/var/lib/tributary");
   EXPECT_EQ(config->port, 6200);
   EXPECT_EQ(config->ingest_memory_bytes, 64u << 20);
+}
+
+TEST_F(ConfigTest, DirectoriesHaveOneForm) {
+  const auto config =
+      Parse({"--data", "/srv//t/./", "--logdir", "logs/", "--logdir", "a=~/x/", "--port", "0"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->data_dir, "/srv/t");
+  EXPECT_EQ(config->logdirs[0].path, "logs");
+  EXPECT_EQ(Parse({"--data", "t/"})->data_dir, "t");
+  EXPECT_EQ(Parse({"--data", "./"})->data_dir, ".");
+  EXPECT_EQ(Parse({"--data", "/"})->data_dir, "/");
 }
 
 TEST_F(ConfigTest, Inspect) {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "common/task_queue.h"
+#include "common/thread_task_queue.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/fake_clock.h"

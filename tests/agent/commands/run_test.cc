@@ -3,10 +3,13 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <csignal>
 #include <memory>
+#include <thread>
 #include <utility>
 
+#include "common/latch.h"
 #include "tests/agent/commands/command_harness.h"
 #include "tests/agent/fake_collector.h"
 
@@ -132,6 +135,41 @@ TEST_F(RunCommandTest, Command_ItsExitCodeIsTheResultThoughNothingCouldBeDeliver
   signals_.Send({.number = SIGTERM, .from_process = true});
   EXPECT_EQ(Run({}, &child), 0);
   EXPECT_THAT(TakeErr(), HasSubstr("left: a/tfevents"));
+}
+
+// A mount that hangs must not hold the job.
+TEST_F(RunCommandTest, Fault_AReadThatNeverReturnsHoldsUpNoExit) {
+  Latch reading;
+  Latch mount_is_back;
+  files_.SetInterceptor([&](FakeFileSystem::Call call, const std::string&) {
+    if (call == FakeFileSystem::Call::kRead) {
+      reading.Set();
+      mount_is_back.Wait();
+    }
+    return absl::OkStatus();
+  });
+  Write("a/tfevents", 10);
+  world_.patience = absl::Milliseconds(20);
+  // Nothing else lets the time of this test pass.
+  std::atomic<bool> ended = false;
+  std::thread time([&] {
+    while (!ended) clock_.Advance(absl::Milliseconds(1));
+  });
+  int exit_code = -1;
+  world_.exit_now = [&](int code) {
+    exit_code = code;
+    mount_is_back.Set();
+  };
+  std::thread user([&] {
+    reading.Wait();
+    for (int i = 0; i < 2; ++i) signals_.Send({.number = SIGTERM, .from_process = true});
+  });
+  EXPECT_EQ(Run({}), kExitFailed);
+  ended = true;
+  time.join();
+  user.join();
+  EXPECT_EQ(exit_code, kExitFailed);
+  EXPECT_THAT(TakeErr(), HasSubstr("a file system has not answered for"));
 }
 
 TEST_F(RunCommandTest, Command_NoRefusalStopsIt) {

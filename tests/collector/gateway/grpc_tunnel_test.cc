@@ -99,6 +99,7 @@ class Collector {
     Gateway::Dependencies dependencies;
     dependencies.clock = RealClock();
     dependencies.services = board;
+    dependencies.hosts = &hosts_;
     dependencies.tokens = &tokens_;
     dependencies.log = &log_;
     dependencies.metrics = &metrics_;
@@ -159,6 +160,7 @@ class Collector {
 
  private:
   Tokens tokens_;
+  HostTable hosts_{HostTable::Options()};
   NullLogger log_;
   MetricsRegistry metrics_;
   std::unique_ptr<http::HttpServer> http_;

@@ -476,35 +476,5 @@ TEST_F(ProxyTest, WhatIsTheCollectorsOwnIsNotTaken) {
   EXPECT_FALSE(is_ours(Get("/tb/node/n1/board/", "", "evil.com")));
 }
 
-http::Request StateChange(std::vector<std::pair<std::string, std::string>> headers) {
-  http::Request request;
-  request.method = "POST";
-  request.headers = std::move(headers);
-  request.headers.emplace_back("host", "localhost:6006");
-  return request;
-}
-
-TEST(MayChangeStateTest, ScriptsAndOurOwnPagesMay) {
-  const HostTable hosts({.allowed = {"tb.example.org"}, .bases = {}});
-  EXPECT_TRUE(MayChangeState(StateChange({}), "/tb", hosts));
-  EXPECT_TRUE(MayChangeState(
-      StateChange({{"origin", "http://localhost:6006"}, {"referer", "http://localhost:6006/tb/"}}),
-      "/tb", hosts));
-  EXPECT_TRUE(MayChangeState(StateChange({{"origin", "https://tb.example.org"}}), "/tb", hosts));
-}
-
-TEST(MayChangeStateTest, Malicious_PagesOfNodesAndOfOthersMayNot) {
-  const HostTable hosts({});
-  for (const std::string& origin : std::vector<std::string>{
-           "http://evil.com", "null", "http://localhost:8888", "http://own--n1.localhost:6006"}) {
-    EXPECT_FALSE(MayChangeState(StateChange({{"origin", origin}}), "/tb", hosts)) << origin;
-  }
-  for (const std::string& referer : std::vector<std::string>{
-           "http://localhost:6006/tb/node/n1/board/", "http://localhost:6006/tb/%6eode/n1/",
-           "http://evil.com/tb/", "about:client"}) {
-    EXPECT_FALSE(MayChangeState(StateChange({{"referer", referer}}), "/tb", hosts)) << referer;
-  }
-}
-
 }  // namespace
 }  // namespace tributary::gateway

@@ -20,6 +20,7 @@
 #include "collector/registry/sqlite_registry.h"
 #include "collector/store/store.h"
 #include "common/mutex.h"
+#include "common/thread_task_queue.h"
 #include "tests/support/capture_logger.h"
 #include "tests/support/event_file_builder.h"
 #include "tests/support/temporary_directory.h"

@@ -13,6 +13,7 @@
 #include "common/metrics.h"
 #include "common/mutex.h"
 #include "common/random.h"
+#include "common/thread_task_queue.h"
 #include "tests/support/capture_logger.h"
 #include "tests/support/event_file_builder.h"
 #include "tests/support/fake_file_system.h"

@@ -14,7 +14,7 @@
 #include "collector/registry/sqlite_registry.h"
 #include "common/mutex.h"
 #include "common/random.h"
-#include "common/task_queue.h"
+#include "common/thread_task_queue.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_registry.h"
 #include "tests/support/temporary_directory.h"

@@ -41,6 +41,7 @@ class RunsTest : public ServeTest {
     dependencies.index = index_.get();
     dependencies.cluster = &board_;
     dependencies.services = &services_;
+    dependencies.hosts = &hosts_;
     dependencies.collector = [] { return CollectorFacts(); };
     dependencies.clock = &clock_;
     dependencies.files = &files_;
@@ -150,6 +151,8 @@ TEST_F(RunsTest, Fault40_PagesOfOthersChangeNothing) {
                                            {"origin", "null"},
                                            {"origin", "http://localhost:7007"},
                                            {"origin", "http://localhost:6006/x"},
+                                           {"origin", "http://own--n1.localhost:6006"},
+                                           {"referer", "about:client"},
                                            {"sec-fetch-site", "cross-site"},
                                            {"sec-fetch-site", "same-site"},
                                            {"referer", "http://evil.example/"},
@@ -189,6 +192,22 @@ TEST_F(RunsTest, OurOwnPagesAndScriptsMayDecide) {
       EXPECT_EQ(Decide(body, headers).status, 200) << host;
     }
   }
+}
+
+TEST_F(RunsTest, BehindAProxyThatChangesTheHostTheNamedOriginMayDecide) {
+  Headers headers = Good();
+  headers.emplace_back("origin", "https://tb.example.org");
+  headers.emplace_back("referer", "https://tb.example.org/tb/#cluster");
+  const std::string body = R"({"run":"a","action":"hide"})";
+  const http::Response refused = Decide(body, headers);
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body, HasSubstr("--allowed_hosts"));
+  const gateway::HostTable named({.allowed = {"tb.example.org"}, .bases = {}});
+  http::Request request;
+  request.headers = headers;
+  EXPECT_EQ(CheckSameOrigin(request, "/tb", named), absl::OkStatus());
+  request.headers.back().second = "https://tb.example.org/tb/node/n1/board/";
+  EXPECT_TRUE(absl::IsPermissionDenied(CheckSameOrigin(request, "/tb", named)));
 }
 
 TEST_F(RunsTest, ListingShowsRunsAndWhatWasDecided) {

@@ -48,6 +48,7 @@ class ServeTest : public ::testing::Test {
     dependencies.index = index_.get();
     dependencies.cluster = &board_;
     dependencies.services = &services_;
+    dependencies.hosts = &hosts_;
     dependencies.clock = &clock_;
     dependencies.files = &files_;
     dependencies.log = &log_;
@@ -114,6 +115,7 @@ class ServeTest : public ::testing::Test {
 
   std::unique_ptr<Index> index_;
   ClusterBoard board_;
+  gateway::HostTable hosts_{gateway::HostTable::Options()};
   ServiceBoard services_;
   RunDecisionBoard decisions_;
   FakeClock clock_;

@@ -1,4 +1,4 @@
-#include "common/task_queue.h"
+#include "common/thread_task_queue.h"
 
 #include <vector>
 
