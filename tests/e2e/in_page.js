@@ -38,7 +38,23 @@
   const items = () => [...within(document)].filter((e) => KINDS[e.localName] && e.ownerDocument === document && inSight(e));
   const cards = () => [...within(document)].filter((e) => e.localName === 'card-view' && inSight(e));
 
+  // What texts of writers may become, as TensorBoard renders them.
+  const HARMLESS = new Set(['a', 'b', 'blockquote', 'br', 'code', 'div', 'em', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'hr', 'i', 'img', 'li', 'ol', 'p', 'pre', 'span', 'strong', 'table',
+    'tbody', 'td', 'th', 'thead', 'tr', 'ul']);
+  const LEADING = ['href', 'xlink:href', 'src', 'srcset', 'action', 'formaction', 'data', 'poster', 'background'];
+  const actingOf = (element) => {
+    const tells = [...element.attributes].filter(({name, value}) => /^on[a-z]+$/.test(name) || name === 'srcdoc' ||
+      // Browsers leave control characters and blanks out of the scheme.
+      LEADING.includes(name) && /^(javascript:|vbscript:|data:(?!image\/|font\/))/i.test(value.replace(/[\0- ]/g, '')) && value !== 'javascript:void(0);').map(({name, value}) => `${name}=${value}`);
+    if (['script', 'style'].includes(element.localName) && /acted/.test(element.textContent + element.src)) tells.push(element.textContent + element.src);
+    const text = element.closest('tf-markdown-view');
+    if (text && text !== element && (!HARMLESS.has(element.localName) || element.style.length)) tells.push('in a text');
+    return tells.map((told) => `${element.localName}: ${told}`.slice(0, 200));
+  };
+
   return {
+    // What of somebody else's acts in the page, or would when it is clicked at.
+    acting: () => [...[...within(document)].flatMap(actingOf), ...(window.acted ? ['a script ran'] : [])],
     items, inside, within, words,
     tabs: () => [...document.querySelectorAll('[data-plugin-id]')].filter(inSight).map((label) => {
       const {x, y, width, height} = label.getBoundingClientRect();
