@@ -532,7 +532,6 @@ TEST_F(AgentTest, Drain_WhatAnotherStoreHadCountsForNothing) {
   collector_.Restart();
   collector_.mirror(kFile) = {};
   collector_.answer_opens = false;
-  collector_.Break();
   while (!collector_.connected() && clock_.Monotonic() < absl::Hours(1)) RunFor(absl::Seconds(1));
   ASSERT_TRUE(collector_.connected());
   agent_->StartDrain();
