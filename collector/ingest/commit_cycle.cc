@@ -74,7 +74,7 @@ void CommitCycle::OnNotes(ShardNotes notes) {
 }
 
 void CommitCycle::Commit() {
-  if (notes_.empty()) {
+  if (notes_.empty() && !deps_.store->awaits_disk()) {
     EndCycle();
     return;
   }
@@ -112,7 +112,7 @@ void CommitCycle::TellAdvances(std::vector<DurableAdvance> advances) {
     }
     sealed[advance.stream->id()] = true;
     deps_.metrics->StreamSealed();
-    deps_.log->Error("mirror could not be synced; its unsynced bytes are asked for again",
+    deps_.log->Error("mirror was set back to what is durable; the rest is asked for again",
                      {{"path", advance.stream->mirror_path()},
                       {"durable", advance.durable},
                       {"state", advance.stream->health()}});
@@ -134,6 +134,13 @@ void CommitCycle::EndCycle() {
     Begin();
   } else if (std::exchange(again_, false)) {
     Schedule();
+  }
+  // Nobody marks a stream that takes no bytes.
+  if (!failed_ && deps_.store->awaits_disk() && !std::exchange(retry_posted_, true)) {
+    deps_.commit->PostAfter(options_.retry_after, [this] {
+      retry_posted_ = false;
+      Schedule();
+    });
   }
 }
 

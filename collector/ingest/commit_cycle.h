@@ -40,7 +40,7 @@ class CommitCycle {
  public:
   struct Options {
     absl::Duration interval = absl::Milliseconds(200);
-    // Pause after a commit for which there was no space.
+    // Pause after a commit for which there was no space, and while streams await it.
     absl::Duration retry_after = absl::Seconds(1);
   };
   // All outlive this, and every task that is posted.
@@ -79,6 +79,7 @@ class CommitCycle {
   bool running_ = false;
   bool again_ = false;  // marked while a cycle ran
   bool failed_ = false;
+  bool retry_posted_ = false;  // for streams that await the disk
   absl::Duration began_at_;
   size_t shards_left_ = 0;
   std::vector<CommitNote> notes_;   // not committed yet, older first

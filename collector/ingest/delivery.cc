@@ -6,9 +6,10 @@
 
 namespace tributary {
 
-void Delivery::CheckRegistry() {
+void Delivery::CheckStore() {
   const absl::Status health = deps_.store->registry_health();
   if (!health.ok() && deps_.on_fatal != nullptr) deps_.on_fatal(health);
+  if (deps_.store->awaits_disk() && deps_.on_awaits_disk != nullptr) deps_.on_awaits_disk();
 }
 
 void Delivery::EnterNode(NodePresence::Wish wish, Answer<absl::StatusOr<NodeHold>> answer) {
@@ -18,7 +19,7 @@ void Delivery::EnterNode(NodePresence::Wish wish, Answer<absl::StatusOr<NodeHold
     };
     absl::StatusOr<NodeHold> node =
         deps_.nodes->Enter(std::move(wish), assign, deps_.clock->Monotonic());
-    CheckRegistry();
+    CheckStore();
     deps_.session->Post([answer = std::move(answer), node = std::move(node)]() mutable {
       answer(std::move(node));
     });
@@ -32,7 +33,7 @@ void Delivery::OpenStreams(std::vector<StreamRequest> requests,
                       asset_requests = std::move(asset_requests),
                       answer = std::move(answer)]() mutable {
     absl::StatusOr<Opened> opened = OpenNow(requests, asset_requests);
-    CheckRegistry();
+    CheckStore();
     deps_.session->Post([answer = std::move(answer), opened = std::move(opened)]() mutable {
       answer(std::move(opened));
     });
@@ -64,7 +65,7 @@ void Delivery::TakeAssetPart(AssetOrder order, Answer<AssetResult> taken,
     deps_.commit->Post([this, asset, version, whole = std::move(whole),
                         installed = std::move(installed)]() mutable {
       absl::Status status = deps_.store->assets()->Install(asset.get(), std::move(whole), version);
-      CheckRegistry();
+      CheckStore();
       deps_.session->Post([installed = std::move(installed), status = std::move(status)]() mutable {
         installed(std::move(status));
       });
@@ -152,7 +153,7 @@ void Delivery::StartGeneration(std::shared_ptr<MirrorStream> stream, Generation 
         deps_.commit->Post([this, seat, stream = std::move(stream), differs_from,
                             answer = std::move(answer)]() mutable {
           absl::Status status = deps_.store->StartGeneration(stream.get(), differs_from);
-          CheckRegistry();
+          CheckStore();
           seat.queue->Post([this, seat, stream = std::move(stream), status = std::move(status),
                             answer = std::move(answer)]() mutable {
             NewGeneration result;

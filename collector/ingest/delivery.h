@@ -44,6 +44,8 @@ class Delivery {
     // The registry can no longer be trusted: the process must end. Told on the commit queue, after
     // each order that finds it so. May be null.
     std::function<void(absl::Status)> on_fatal = nullptr;
+    // Streams wait for a commit to try them again. Told likewise.
+    std::function<void()> on_awaits_disk = nullptr;
   };
   template <typename T>
   using Answer = absl::AnyInvocable<void(T)>;
@@ -88,7 +90,7 @@ class Delivery {
   absl::StatusOr<Opened> OpenNow(const std::vector<StreamRequest>& requests,
                                  const std::vector<StreamRequest>& asset_requests);
   // After each order that commits. On the commit queue.
-  void CheckRegistry();
+  void CheckStore();
 
   const Dependencies deps_;
 };

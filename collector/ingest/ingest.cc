@@ -58,7 +58,8 @@ Ingest::Ingest(const Options& options, const Dependencies& dependencies)
   }
   delivery_ = std::make_unique<Delivery>(Delivery::Dependencies{
       deps_.store, deps_.nodes, deps_.clock, deps_.session, deps_.commit, seats, asset_desk_.get(),
-      deps_.asset, [this](absl::Status status) { events_->OnFatal(std::move(status)); }});
+      deps_.asset, [this](absl::Status status) { events_->OnFatal(std::move(status)); },
+      [this] { commit_cycle_->MarkDirty(); }});
   commit_cycle_ = std::make_unique<CommitCycle>(
       options_.commit, CommitCycle::Dependencies{deps_.store, deps_.clock, deps_.commit, seats,
                                                  events_.get(), deps_.metrics, deps_.log});

@@ -17,7 +17,7 @@ std::vector<Committer::Work> Committer::Latest(std::vector<CommitNote> notes) {
   for (CommitNote& note : notes) {
     // Every note is one of ours.
     auto* const stream = static_cast<MirrorFile*>(note.stream.get());
-    if (!stream->IsCurrent(note)) continue;
+    if (!stream->IsCurrent(note) || stream->awaits_disk()) continue;
     const auto [place, is_new] = places.try_emplace(stream, work.size());
     if (is_new) work.emplace_back();
     Work& latest = work[place->second];
@@ -53,7 +53,9 @@ absl::StatusOr<std::vector<DurableAdvance>> Committer::Run(std::vector<CommitNot
   size_t next_mark = 0;
   for (Work& item : work) {
     if (item.failed) {
-      advances.push_back(Seal(&item));
+      // The inode that is replaced must not be held open by the note.
+      item.note.file.reset();
+      Seal(item.stream->shared_from_this(), &advances);
       continue;
     }
     // Without bytes its name was not synced, and may not even be there: the stream can have been
@@ -123,19 +125,41 @@ absl::Status Committer::CommitToRegistry(const RegistryTransaction& transaction)
   return deps_.space->FreeReserve() ? deps_.registry->Commit(transaction) : status;
 }
 
-DurableAdvance Committer::Seal(Work* work) {
-  MirrorFile* const stream = work->stream;
-  // The inode that is replaced must not be held open by the note.
-  work->note.file.reset();
+void Committer::Seal(const std::shared_ptr<MirrorFile>& stream,
+                     std::vector<DurableAdvance>* advances) {
   const absl::Status sealed = SealMirror(deps_.files, data_dir_, *stream);
-  if (!sealed.ok()) {
-    stream->Stop(absl::Status(
-        sealed.code(), absl::StrCat("sealing ", stream->mirror_path(), ": ", sealed.message())));
-  }
   const MarkRow mark = stream->mark();
-  // Stopped or not: nothing above the durable offset is promised or shown any more.
-  stream->Restart(mark);
-  return {.stream = work->note.stream,
+  // Sealed or not: nothing above the durable offset is promised or shown any more.
+  if (DiskRefuses(sealed)) {
+    deps_.space->Refused();
+    unsealed_.push_back(stream);
+    if (stream->awaits_disk()) return;
+    stream->AwaitDisk(mark);
+  } else {
+    if (!sealed.ok()) {
+      stream->Stop(absl::Status(
+          sealed.code(), absl::StrCat("sealing ", stream->mirror_path(), ": ", sealed.message())));
+    }
+    stream->Restart(mark);
+  }
+  advances->push_back(SealedAdvance(stream));
+}
+
+void Committer::SealAgain(std::vector<DurableAdvance>* advances) {
+  for (const std::shared_ptr<MirrorFile>& stream : std::exchange(unsealed_, {})) {
+    // A new generation needs no seal of the one before.
+    if (!stream->awaits_disk()) continue;
+    if (deps_.space->HasFree(stream->durable())) {
+      Seal(stream, advances);
+    } else {
+      unsealed_.push_back(stream);
+    }
+  }
+}
+
+DurableAdvance Committer::SealedAdvance(const std::shared_ptr<MirrorFile>& stream) {
+  const MarkRow mark = stream->mark();
+  return {.stream = stream,
           .generation = mark.generation,
           .durable = mark.fingerprint.offset,
           .sealed = true};

@@ -4,6 +4,7 @@
 #define TRIBUTARY_COLLECTOR_STORE_COMMITTER_H_
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,15 @@ class Committer {
   // As Store::Commit.
   absl::StatusOr<std::vector<DurableAdvance>> Run(std::vector<CommitNote> notes);
 
+  // Streams that could not be sealed because the disk is full, say: until SealAgain they take no
+  // bytes.
+  bool has_unsealed() const { return !unsealed_.empty(); }
+  // Tries again; adds those that are sealed now, or have stopped.
+  void SealAgain(std::vector<DurableAdvance>* advances);
+
+  // What is told of a stream that was set back to its row.
+  static DurableAdvance SealedAdvance(const std::shared_ptr<MirrorFile>& stream);
+
   // Commits, and once more with the room of the reserve if there is none.
   absl::Status CommitToRegistry(const RegistryTransaction& transaction);
 
@@ -53,13 +63,14 @@ class Committer {
   Synced SyncFiles(std::vector<Work>* work);
   absl::Status SyncOne(const Work& work);
   void SyncNames(std::vector<Work>* work);
-  DurableAdvance Seal(Work* work);
+  void Seal(const std::shared_ptr<MirrorFile>& stream, std::vector<DurableAdvance>* advances);
 
   const std::string data_dir_;
   const bool sync_each_;
   const Dependencies deps_;
   // Directories whose own names are durable.
   absl::flat_hash_set<std::string> durable_directories_;
+  std::vector<std::shared_ptr<MirrorFile>> unsealed_;
 };
 
 }  // namespace tributary

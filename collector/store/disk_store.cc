@@ -19,6 +19,8 @@ constexpr int kStoreIdDigits = 32;
 constexpr size_t kGenerationsMax = 3;
 constexpr absl::Duration kGenerationsWindow = absl::Minutes(10);
 constexpr absl::Duration kOverwrittenFor = absl::Hours(1);
+// Between two tries for streams that await the disk, whose cost is a copy of theirs.
+constexpr absl::Duration kTryAgainAfter = absl::Seconds(1);
 
 std::string DamagedKey(absl::string_view key) { return absl::StrCat("damaged/", key); }
 
@@ -54,7 +56,10 @@ DiskStore::DiskStore(const Options& options, const Dependencies& dependencies)
 absl::Status DiskStore::Start() {
   RETURN_IF_ERROR(PrepareDirectories());
   // The first call also begins to watch for errors, before the first byte is written.
-  const absl::Status sync = deps_.files->SyncFileSystem(options_.data_dir);
+  absl::Status sync = deps_.files->SyncFileSystem(options_.data_dir);
+  // Bytes of a process before this one for which there was no room, told once: recovery trusts none
+  // that are not durable.
+  if (absl::IsResourceExhausted(sync)) sync = deps_.files->SyncFileSystem(options_.data_dir);
   environment_.sync_each = absl::IsUnimplemented(sync);
   if (!environment_.sync_each) RETURN_IF_ERROR(sync);
   committer_ =
@@ -76,8 +81,26 @@ absl::Status DiskStore::Start() {
   if (environment_.sync_each) RETURN_IF_ERROR(SyncSuperseded());
   std::vector<std::shared_ptr<MirrorFile>> streams;
   for (const auto& [id, stream] : streams_) streams.push_back(stream);
-  return Recovery(options_.data_dir, environment_.sync_each, {deps_.files, deps_.registry})
-      .Run(streams);
+  return Recover(streams, environment_.sync_each);
+}
+
+absl::Status DiskStore::Recover(const std::vector<std::shared_ptr<MirrorFile>>& streams,
+                                bool sync_each) {
+  Recovery recovery(options_.data_dir, sync_each, {deps_.files, committer_.get()});
+  ASSIGN_OR_RETURN(const auto left, recovery.Run(streams));
+  unrecovered_.insert(unrecovered_.end(), left.begin(), left.end());
+  return absl::OkStatus();
+}
+
+absl::Status DiskStore::RecoverAgain(std::vector<DurableAdvance>* advances) {
+  std::vector<std::shared_ptr<MirrorFile>> streams = std::exchange(unrecovered_, {});
+  std::erase_if(streams, [](const auto& stream) { return !stream->awaits_disk(); });
+  if (streams.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(Recover(streams, /*sync_each=*/true));
+  for (const std::shared_ptr<MirrorFile>& stream : streams) {
+    if (!stream->awaits_disk()) advances->push_back(Committer::SealedAdvance(stream));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status DiskStore::PrepareDirectories() {
@@ -259,11 +282,14 @@ absl::Status DiskStore::Adopt(const std::vector<std::shared_ptr<MirrorFile>>& st
   }
   if (present.empty()) return absl::OkStatus();
   // File by file: were all synced at once and that failed, it would concern every stream.
-  return Recovery(options_.data_dir, /*sync_each=*/true, {deps_.files, deps_.registry})
-      .Run(present);
+  return Recover(present, /*sync_each=*/true);
 }
 
 absl::Status DiskStore::CountGeneration(MirrorFile* stream, MarkRow* mark) {
+  if (mark->aside_pending) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the generation before could not be put aside yet: ", stream->mirror_path()));
+  }
   const absl::Time now = deps_.clock->Wall();
   std::erase_if(mark->generation_starts,
                 [&](absl::Time start) { return start > now || now - start > kGenerationsWindow; });
@@ -331,6 +357,11 @@ absl::Status DiskStore::StartGeneration(MirrorStream* stream, Generation differs
   // From here on recovery finishes what fails below.
   if (has_file) {
     const absl::Status moved = MoveAside(*mirror, differs_from);
+    if (DiskRefuses(moved)) {
+      mirror->AwaitDisk(next);
+      unrecovered_.push_back(mirror->shared_from_this());
+      return moved;
+    }
     if (!moved.ok()) {
       mirror->Restart(next);
       mirror->Stop(moved);
@@ -375,7 +406,13 @@ std::vector<CommitNote> DiskStore::NoteDirty(int shard) {
 }
 
 absl::StatusOr<std::vector<DurableAdvance>> DiskStore::Commit(std::vector<CommitNote> notes) {
-  return committer_->Run(std::move(notes));
+  ASSIGN_OR_RETURN(std::vector<DurableAdvance> advances, committer_->Run(std::move(notes)));
+  const absl::Duration now = deps_.clock->Monotonic();
+  if (!awaits_disk() || now < try_again_at_) return advances;
+  try_again_at_ = now + kTryAgainAfter;
+  committer_->SealAgain(&advances);
+  RETURN_IF_ERROR(RecoverAgain(&advances));
+  return advances;
 }
 
 absl::StatusOr<std::optional<std::string>> DiskStore::GetSetting(absl::string_view name) {

@@ -47,6 +47,7 @@ class DiskStore : public Store {
   absl::StatusOr<std::optional<std::string>> GetSetting(absl::string_view name) override;
   absl::Status PutSetting(absl::string_view name, absl::string_view value) override;
   absl::Status registry_health() override { return registry_.health(); }
+  bool awaits_disk() override { return committer_->has_unsealed() || !unrecovered_.empty(); }
   bool full() override;
   AssetStore* assets() override { return assets_.get(); }
 
@@ -63,7 +64,10 @@ class DiskStore : public Store {
   std::shared_ptr<MirrorFile> MakeStream(StreamId id, StreamRow row, const MarkRow& mark);
   // Files that stand where new streams were assigned theirs.
   absl::Status Adopt(const std::vector<std::shared_ptr<MirrorFile>>& streams);
-  // ResourceExhausted if too many generations were started lately.
+  absl::Status Recover(const std::vector<std::shared_ptr<MirrorFile>>& streams, bool sync_each);
+  absl::Status RecoverAgain(std::vector<DurableAdvance>* advances);
+  // ResourceExhausted if too many generations were started lately, or the last one still awaits the
+  // disk.
   absl::Status CountGeneration(MirrorFile* stream, MarkRow* mark);
   void DistrustUnsynced();
   absl::Status MoveAside(const MirrorFile& stream, Generation generation);
@@ -81,6 +85,9 @@ class DiskStore : public Store {
   std::unique_ptr<AssetStore> assets_;
   std::map<StreamId, std::shared_ptr<MirrorFile>> streams_;
   std::map<StreamIdentity, MirrorFile*> by_identity_;
+  // Recovery had no room: they await the disk, unless a new generation came between.
+  std::vector<std::shared_ptr<MirrorFile>> unrecovered_;
+  absl::Duration try_again_at_ = -absl::InfiniteDuration();
 };
 
 }  // namespace tributary

@@ -32,12 +32,8 @@ absl::Status ForEachPiece(FileSystem* files, const std::string& path, const Byte
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::Status CopyRange(FileSystem* files, const std::string& from, const ByteRange& range,
-                       const std::string& to, SyncCopy sync) {
-  const absl::Status removed = files->Remove(to);
-  if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
+absl::Status CopyAndCheck(FileSystem* files, const std::string& from, const ByteRange& range,
+                          const std::string& to, SyncCopy sync) {
   ASSIGN_OR_RETURN(const auto copy, files->OpenWritable(to));
   uint32_t written_crc = 0;
   RETURN_IF_ERROR(ForEachPiece(files, from, range, [&](absl::string_view piece) {
@@ -54,6 +50,18 @@ absl::Status CopyRange(FileSystem* files, const std::string& from, const ByteRan
     return absl::DataLossError(absl::StrCat("the copy ", to, " does not read as it was written"));
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CopyRange(FileSystem* files, const std::string& from, const ByteRange& range,
+                       const std::string& to, SyncCopy sync) {
+  const absl::Status removed = files->Remove(to);
+  if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
+  const absl::Status copied = CopyAndCheck(files, from, range, to, sync);
+  // On a full disk half a copy would take the room that the next try needs.
+  if (!copied.ok()) (void)files->Remove(to);
+  return copied;
 }
 
 absl::Status SyncDirectoryChain(FileSystem* files, std::string directory, const std::string& top) {

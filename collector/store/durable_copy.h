@@ -17,7 +17,8 @@ enum class SyncCopy { kNo, kYes };
 
 // Copies `range` of the file `from` to the new file `to`, replacing what is there, and reads the
 // copy back. With kYes the copy's bytes, not its name, are durable after OK. DataLoss if `from` is
-// shorter or the copy reads otherwise; else the file system's error.
+// shorter or the copy reads otherwise; else the file system's error. No copy is left after an
+// error.
 absl::Status CopyRange(FileSystem* files, const std::string& from, const ByteRange& range,
                        const std::string& to, SyncCopy sync);
 

@@ -62,7 +62,7 @@ MirrorFile::MirrorFile(Environment* environment, ShardFiles* shard_files, int sh
       id_(id),
       row_(std::move(row)),
       mirror_path_(JoinPath(environment->data_dir, row_.mirror_path)) {
-  Recovered(mark);
+  Restart(mark);
 }
 
 Generation MirrorFile::generation() const {
@@ -105,6 +105,10 @@ absl::StatusOr<MirrorFile::Began> MirrorFile::Begin() {
     return absl::FailedPreconditionError(
         absl::StrCat(mirror_path_, " has stopped: ", health_.message()));
   }
+  if (awaits_disk_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the disk has no room to put ", mirror_path_, " in order"));
+  }
   if (distrusted_) {
     return absl::FailedPreconditionError(absl::StrCat(mirror_path_, " is being sealed"));
   }
@@ -137,10 +141,7 @@ absl::Status MirrorFile::Prepare(Began* began) {
       opened = OpenMirror();
     }
     if (!opened.ok()) {
-      if (absl::IsResourceExhausted(opened.status()) || absl::IsUnavailable(opened.status()) ||
-          absl::IsFailedPrecondition(opened.status())) {
-        return NotNow(opened.status());
-      }
+      if (DiskRefuses(opened.status())) return NotNow(opened.status());
       Distrust();
       MarkDirty();
       return absl::InternalError(opened.status().message());
@@ -190,10 +191,9 @@ absl::Status MirrorFile::Compare(uint64_t offset, absl::string_view bytes) {
 }
 
 absl::Status MirrorFile::WriteFailed(const Began& began, const absl::Status& why) {
-  const bool not_now = absl::IsResourceExhausted(why) || absl::IsFailedPrecondition(why);
   const bool whole =
       began.writer->size_bytes() == began.received || began.writer->Truncate(began.received).ok();
-  if (not_now && whole) return NotNow(why);
+  if (DiskRefuses(why) && whole) return NotNow(why);
   Distrust();
   MarkDirty();
   return absl::InternalError(absl::StrCat("writing ", mirror_path_, ": ", why.message()));
@@ -414,31 +414,45 @@ bool MirrorFile::distrusted() const {
 }
 
 void MirrorFile::Restart(const MarkRow& mark) {
-  Recovered(mark);
-  MutexLock lock(&mu_);
-  ++incarnation_;
-  ++rewinds_;
-}
-
-void MirrorFile::Recovered(const MarkRow& mark) {
   std::shared_ptr<WritableFile> closed_without_lock;
   MutexLock lock(&mu_);
+  closed_without_lock = ResetLocked(mark);
+  // The name of another inode may have been made, and its directory not be synced.
+  if (std::exchange(awaits_disk_, false)) new_name_ = true;
+}
+
+void MirrorFile::AwaitDisk(const MarkRow& mark) {
+  std::shared_ptr<WritableFile> closed_without_lock;
+  MutexLock lock(&mu_);
+  closed_without_lock = ResetLocked(mark);
+  awaits_disk_ = true;
+}
+
+bool MirrorFile::awaits_disk() const {
+  MutexLock lock(&mu_);
+  return awaits_disk_;
+}
+
+std::shared_ptr<WritableFile> MirrorFile::ResetLocked(const MarkRow& mark) {
   mark_ = mark;
   received_ = mark.fingerprint.offset;
   boundary_offset_ = mark.boundary_offset;
   framing_holds_ = mark.framing_holds;
   unfilled_ = mark.unfilled;
-  closed_without_lock = std::exchange(writer_, nullptr);
   // A row without durable bytes may be all there is of the stream. Where the start could not make
   // everything durable at once, nobody knows of a name whether it is: a seal may have failed after
   // its rename, and the process have ended.
   new_name_ = mark.fingerprint.offset == 0 || env_->sync_each;
   distrusted_ = false;
+  ++incarnation_;
+  ++rewinds_;
+  return std::exchange(writer_, nullptr);
 }
 
 void MirrorFile::Stop(absl::Status why) {
   MutexLock lock(&mu_);
   health_ = std::move(why);
+  awaits_disk_ = false;
 }
 
 void MirrorFile::SetOverwrittenUntil(absl::Duration monotonic) {

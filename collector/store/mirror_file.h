@@ -93,10 +93,13 @@ class MirrorFile : public MirrorStream, public std::enable_shared_from_this<Mirr
   // there are bytes that are not durable, noted or not. `failed_syncs` was counted up before.
   void DistrustUnsynced() ABSL_LOCKS_EXCLUDED(mu_);
   bool distrusted() const ABSL_LOCKS_EXCLUDED(mu_);
-  // Another inode, with the bytes that `mark` describes, has the stream's name.
+  // Another inode has the stream's name, or recovery is over: the mirror has what `mark` says and
+  // nothing else, and takes bytes.
   void Restart(const MarkRow& mark) ABSL_LOCKS_EXCLUDED(mu_);
-  // Recovery is over: the mirror has what `mark` says and nothing else.
-  void Recovered(const MarkRow& mark) ABSL_LOCKS_EXCLUDED(mu_);
+  // The mirror has at least what `mark` says, and the disk has no room to put the rest in order. No
+  // bytes are taken until Restart.
+  void AwaitDisk(const MarkRow& mark) ABSL_LOCKS_EXCLUDED(mu_);
+  bool awaits_disk() const ABSL_LOCKS_EXCLUDED(mu_);
   // The stream stops.
   void Stop(absl::Status why) ABSL_LOCKS_EXCLUDED(mu_);
   void SetOverwrittenUntil(absl::Duration monotonic) ABSL_LOCKS_EXCLUDED(mu_);
@@ -122,6 +125,9 @@ class MirrorFile : public MirrorStream, public std::enable_shared_from_this<Mirr
   absl::Status WriteFailed(const Began& began, const absl::Status& why);
   absl::Status NotNow(const absl::Status& why);
   void MarkDirty();
+  // Everything as `mark` has it; what the shard has begun is void. Returns what is to be closed
+  // without the lock.
+  std::shared_ptr<WritableFile> ResetLocked(const MarkRow& mark) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // After a write, under the lock: whether what was written counts.
   enum class Fate { kCounts, kSealed, kDistrusted };
   Fate FateOf(const Began& began) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -157,6 +163,7 @@ class MirrorFile : public MirrorStream, public std::enable_shared_from_this<Mirr
   // The mirror's name, or a directory above it, may not be durable.
   bool new_name_ ABSL_GUARDED_BY(mu_) = true;
   bool distrusted_ ABSL_GUARDED_BY(mu_) = false;
+  bool awaits_disk_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status health_ ABSL_GUARDED_BY(mu_);
   uint64_t rewinds_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Duration overwritten_until_ ABSL_GUARDED_BY(mu_) = -absl::InfiniteDuration();

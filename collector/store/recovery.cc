@@ -50,42 +50,57 @@ absl::StatusOr<uint64_t> LastBoundary(FileSystem* files, const std::string& path
 
 }  // namespace
 
-absl::Status Recovery::Run(const std::vector<std::shared_ptr<MirrorFile>>& streams) {
+absl::StatusOr<std::vector<std::shared_ptr<MirrorFile>>> Recovery::Run(
+    const std::vector<std::shared_ptr<MirrorFile>>& streams) {
   std::vector<Plan> plans;
   for (const std::shared_ptr<MirrorFile>& stream : streams) {
     Plan plan{.stream = stream, .mark = stream->mark()};
     const absl::Status inspected = Inspect(&plan);
     if (!inspected.ok()) {
-      Stop(&plan, inspected);
-    } else if (plan.changed || plan.cut) {
+      Fail(&plan, inspected);
+    } else if (plan.changed || plan.cut || stream->awaits_disk()) {
       plans.push_back(std::move(plan));
     }
   }
-  if (plans.empty()) return absl::OkStatus();
-  absl::Status synced = SyncWritten(&plans);
-  if (synced.ok()) synced = CutAndSync(&plans);
-  if (!synced.ok()) {
-    // Nobody knows whose bytes it was.
-    for (Plan& plan : plans) Stop(&plan, synced);
-    return absl::OkStatus();
-  }
+  if (plans.empty()) return std::move(left_);
+  absl::Status done = SyncWritten(&plans);
+  if (done.ok()) done = CutAndSync(&plans);
   RegistryTransaction transaction;
   for (const Plan& plan : plans) {
     transaction.puts.push_back(MakeEntry(plan.stream->id(), plan.mark));
   }
-  RETURN_IF_ERROR(deps_.registry->Commit(transaction));
-  for (const Plan& plan : plans) {
-    plan.stream->Recovered(plan.mark);
+  if (done.ok()) {
+    done = deps_.committer->CommitToRegistry(transaction);
+    if (!done.ok() && !absl::IsResourceExhausted(done)) return done;
+  }
+  for (Plan& plan : plans) {
+    if (!done.ok()) {
+      // Nobody knows whose bytes it was.
+      Fail(&plan, done);
+      continue;
+    }
+    plan.stream->Restart(plan.mark);
     if (plan.mark.fingerprint.offset > 0) {
       plan.stream->SetMark(plan.mark, /*name_is_durable=*/plan.name_undurable);
     }
   }
-  return absl::OkStatus();
+  return std::move(left_);
 }
 
-void Recovery::Stop(Plan* plan, const absl::Status& why) {
-  plan->stream->Stop(absl::Status(
-      why.code(), absl::StrCat("recovery of ", plan->stream->mirror_path(), ": ", why.message())));
+void Recovery::Fail(Plan* plan, const absl::Status& why) {
+  MirrorFile* const stream = plan->stream.get();
+  if (!DiskRefuses(why)) {
+    stream->Stop(absl::Status(
+        why.code(), absl::StrCat("recovery of ", stream->mirror_path(), ": ", why.message())));
+    return;
+  }
+  // Made again by the next try.
+  if (!plan->aside.empty()) (void)deps_.files->Remove(plan->aside);
+  left_.push_back(plan->stream);
+  if (stream->awaits_disk()) return;
+  // The row as it is, unless the mirror has less.
+  const MarkRow row = stream->mark();
+  stream->AwaitDisk(plan->mark.fingerprint.offset < row.fingerprint.offset ? plan->mark : row);
 }
 
 absl::Status Recovery::Inspect(Plan* plan) {
@@ -94,7 +109,7 @@ absl::Status Recovery::Inspect(Plan* plan) {
   uint64_t size_bytes = 0;
   const absl::StatusOr<FileStat> stat = deps_.files->Stat(path);
   if (stat.ok()) {
-    if (!stat->is_regular) return absl::FailedPreconditionError("not a regular file");
+    if (!stat->is_regular) return absl::DataLossError("not a regular file");
     size_bytes = stat->size_bytes;
   } else if (!absl::IsNotFound(stat.status())) {
     return stat.status();
@@ -140,10 +155,6 @@ absl::Status Recovery::LowerTo(uint64_t size_bytes, Plan* plan) {
     ASSIGN_OR_RETURN(
         keep, LastBoundary(deps_.files, path, from_row ? plan->mark.boundary_offset : 0, size_bytes,
                            /*strict=*/false));
-    if (keep < size_bytes) {
-      RETURN_IF_ERROR(SetAside({keep, size_bytes - keep}, plan));
-      plan->cut = true;
-    }
   }
   MarkRow& mark = plan->mark;
   mark.fingerprint = Fingerprint{};
@@ -155,7 +166,9 @@ absl::Status Recovery::LowerTo(uint64_t size_bytes, Plan* plan) {
   mark.framing_holds = true;
   if (mark.lost.size() < kLostRangesMax) mark.lost.push_back({keep, durable - keep});
   plan->changed = true;
-  return absl::OkStatus();
+  if (keep == size_bytes) return absl::OkStatus();
+  plan->cut = true;
+  return SetAside({keep, size_bytes - keep}, plan);
 }
 
 // The bytes stay, whatever they are: they were durable, and framing and CRCs tell which records are
@@ -224,6 +237,7 @@ absl::Status Recovery::SetAside(const ByteRange& range, Plan* plan) {
   RETURN_IF_ERROR(CopyRange(deps_.files, plan->stream->mirror_path(), range, to,
                             sync_each_ ? SyncCopy::kYes : SyncCopy::kNo));
   plan->written = true;
+  plan->aside = to;
   return SyncDirectoryChain(deps_.files, directory, data_dir_);
 }
 
@@ -257,6 +271,7 @@ absl::Status Recovery::SyncWritten(std::vector<Plan>* plans) {
   for (const std::string& directory : directories) {
     RETURN_IF_ERROR(deps_.files->SyncDirectory(directory));
   }
+  for (Plan& plan : *plans) plan.aside.clear();
   return absl::OkStatus();
 }
 

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "collector/registry/registry.h"
+#include "absl/status/statusor.h"
+#include "collector/store/committer.h"
 #include "collector/store/mirror_file.h"
 #include "common/file.h"
 
@@ -20,14 +21,17 @@ class Recovery {
  public:
   struct Dependencies {
     FileSystem* files;
-    Registry* registry;
+    Committer* committer;
   };
   Recovery(const std::string& data_dir, bool sync_each, const Dependencies& dependencies)
       : data_dir_(data_dir), sync_each_(sync_each), deps_(dependencies) {}
 
   // Recovers all streams with one sync and one transaction. A stream whose files cannot be read or
-  // written is stopped and the others go on. Fails with the registry's error only.
-  absl::Status Run(const std::vector<std::shared_ptr<MirrorFile>>& streams);
+  // written is stopped and the others go on. Returns those for which there was no room: they await
+  // the disk, with what is durable of them, and are to be recovered again. Fails with the
+  // registry's error only, never for want of room.
+  absl::StatusOr<std::vector<std::shared_ptr<MirrorFile>>> Run(
+      const std::vector<std::shared_ptr<MirrorFile>>& streams);
 
  private:
   // What is to be done to one mirror.
@@ -38,6 +42,7 @@ class Recovery {
     bool name_undurable = false;
     bool cut = false;  // to mark's offset
     bool written = false;
+    std::string aside = {};  // the copy of what will be cut, until it counts
   };
 
   absl::Status Inspect(Plan* plan);
@@ -52,11 +57,13 @@ class Recovery {
   // Steps 2 and 3: what was written, then what is cut.
   absl::Status SyncWritten(std::vector<Plan>* plans);
   absl::Status CutAndSync(std::vector<Plan>* plans);
-  void Stop(Plan* plan, const absl::Status& why);
+  // The stream stops, or awaits the disk.
+  void Fail(Plan* plan, const absl::Status& why);
 
   const std::string data_dir_;
   const bool sync_each_;
   const Dependencies deps_;
+  std::vector<std::shared_ptr<MirrorFile>> left_;
 };
 
 }  // namespace tributary

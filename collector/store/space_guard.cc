@@ -19,6 +19,11 @@ uint64_t FreeMinBytes(int64_t option, uint64_t total_bytes) {
   return std::min(std::max(uint64_t{1} << 30, total_bytes / 100), total_bytes / 4);
 }
 
+bool DiskRefuses(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) || absl::IsUnavailable(status) ||
+         absl::IsFailedPrecondition(status);
+}
+
 SpaceGuard::SpaceGuard(FileSystem* files, std::string data_dir, int64_t free_min_bytes)
     : files_(files),
       data_dir_(std::move(data_dir)),
@@ -49,6 +54,11 @@ bool SpaceGuard::HasRoomFor(uint64_t bytes) const {
   // Unknown is not full: a write will tell.
   return !space.ok() ||
          (space->free_bytes >= bytes && space->free_bytes - bytes >= free_min_bytes_);
+}
+
+bool SpaceGuard::HasFree(uint64_t bytes) const {
+  const absl::StatusOr<FileSystem::Space> space = files_->FreeSpace(data_dir_);
+  return !space.ok() || space->free_bytes >= bytes;
 }
 
 void SpaceGuard::MakeReserve(uint64_t free_bytes) {

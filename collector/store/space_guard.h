@@ -16,6 +16,10 @@ namespace tributary {
 // Store::Options::data_free_min_bytes.
 uint64_t FreeMinBytes(int64_t option, uint64_t total_bytes);
 
+// The error is the disk's as it is now (full, over a quota, read-only, no descriptor left) and says
+// nothing of the file: the same may be tried again.
+bool DiskRefuses(const absl::Status& status);
+
 // Made and refreshed on the commit thread; full(), HasRoomFor() and Refused() are
 // thread-safe.
 class SpaceGuard {
@@ -30,6 +34,8 @@ class SpaceGuard {
   // Whether so many bytes more would leave the limit's room free. Looks at the file system.
   // Thread-safe.
   bool HasRoomFor(uint64_t bytes) const;
+  // Whether so many bytes are free, be it below the limit. Looks at the file system.
+  bool HasFree(uint64_t bytes) const;
   bool full() const { return full_.load(std::memory_order_relaxed); }
   // A write was refused: full from now on, until Refresh finds room.
   void Refused() { full_.store(true, std::memory_order_relaxed); }

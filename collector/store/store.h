@@ -80,7 +80,8 @@ class MirrorStream {
   // received() covers them: they are in the file, not yet synced. Fails with
   //   OutOfRange          offset > received(): a gap, nothing taken
   //   AlreadyExists       the overlap differs: nothing taken
-  //   ResourceExhausted   no space (or below data_free_min): nothing taken, the file was cut back
+  //   ResourceExhausted   no space (or below data_free_min): nothing taken, the file was cut back;
+  //                       or the stream waits for room to be sealed or recovered
   //   FailedPrecondition  the stream failed earlier, or is just being sealed by a commit
   //   Internal            the disk refused: the next commit seals the stream (see FORMAT.md)
   virtual absl::Status Append(uint64_t offset, absl::string_view bytes) = 0;
@@ -126,9 +127,9 @@ struct DurableAdvance {
   std::shared_ptr<MirrorStream> stream;
   Generation generation;
   uint64_t durable = 0;
-  // The sync failed and the stream was sealed: `durable` has not moved, received() went back to it,
-  // rewinds() has grown. The agent must open the stream again. If health() is not OK, the stream
-  // stopped.
+  // The sync failed and the stream was sealed, or is to be once the disk has room for that, or has
+  // been by now: received() is `durable`, rewinds() has grown. The agent must open the stream
+  // again. If health() is not OK, the stream stopped.
   bool sealed = false;
 };
 
@@ -209,6 +210,10 @@ class Store {
   // Not OK once the outcome of a registry transaction is unknown, in whichever call: the registry
   // refuses everything until the store is opened again, so end the process.
   virtual absl::Status registry_health() { return absl::OkStatus(); }
+
+  // Streams take no bytes until the disk has room to seal or recover them. Commit tries that again,
+  // of no notes too: call it from time to time while this is true. On the commit queue.
+  virtual bool awaits_disk() { return false; }
 
   // True while free space is below the bound: refuse bytes, keep serving. Looks at the file system
   // again while it is true: ask from time to time.

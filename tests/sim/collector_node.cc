@@ -195,8 +195,8 @@ absl::StatusOr<std::string> CollectorNode::ReadGeneration(const MirrorStream& st
   if (generation == stream.generation()) return files_.ReadFile(stream.mirror_path());
   absl::StatusOr<std::string> bytes = files_.ReadFile(
       absl::StrCat(kDataDir, "/superseded/", stream.id().value(), "/", generation.value()));
-  // Where it could not be moved the stream has stopped, and the next recovery does it.
-  if (absl::IsNotFound(bytes.status()) && !stream.health().ok() &&
+  // Where it could not be moved the stream takes no bytes, until a recovery has done it.
+  if (absl::IsNotFound(bytes.status()) && stream.received() == 0 &&
       generation.value() + 1 == stream.generation().value()) {
     return files_.ReadFile(stream.mirror_path());
   }

@@ -139,6 +139,7 @@ class OverlapAppendingStore : public Store {
     return store_->PutSetting(name, value);
   }
   absl::Status registry_health() override { return store_->registry_health(); }
+  bool awaits_disk() override { return store_->awaits_disk(); }
   bool full() override { return store_->full(); }
 
  private:

@@ -140,7 +140,8 @@ void Schedule::DiskFault() {
   Random* const random = world_->random();
   FakeFileSystem* const files = world_->collector()->files();
   FakeFileSystem::Fault fault;
-  fault.status = absl::InternalError("Input/output error");
+  fault.status = random->Below(3) == 0 ? absl::ResourceExhaustedError("No space left on device")
+                                       : absl::InternalError("Input/output error");
   fault.after = static_cast<int>(random->Below(8));
   switch (random->Below(8)) {
     case 0:
@@ -182,8 +183,8 @@ void Schedule::Heal() {
     node->SetPaused(false);
     node->writer()->Finish();
   }
-  // A stream that stopped because it could not be sealed waits for an operator, who starts the
-  // collector again.
+  // A stream that stopped because its disk could not be read or written waits for an operator, who
+  // starts the collector again. One for which there was no room goes on by itself.
   bool stopped = false;
   if (collector->up()) {
     for (const auto& stream : collector->store()->Streams()) {

@@ -328,7 +328,7 @@ TEST(ThreadsTest, Fault9_RestlessAgentsAndSyncsThatFail) {
     })) << agent->node();
   }
   // It was no idle test.
-  EXPECT_TRUE(site.log.Contains("mirror could not be synced"));
+  EXPECT_TRUE(site.log.Contains("mirror was set back"));
   EXPECT_TRUE(site.log.Contains("source has other bytes"));
   EXPECT_TRUE(site.log.Contains("why=cut"));
   site.StopThreads();  // before the agents go
