@@ -1,6 +1,7 @@
 """The same bytes, the real TensorBoard beside the collector: every answer of every route is equal, or different on purpose."""
 
 import pathlib
+import re
 import struct
 
 import pytest
@@ -8,11 +9,12 @@ from comparison import compare, record
 from event_files import EventFile
 from on_purpose import DIFFERENCES
 from oracle import ALL_POINTS, settled
-from programs import wait_for
+from programs import Http, wait_for
 from questions import QUESTIONS
 from writers import hparams
 from writers.basics import START, no_hparams
 from writers.scalars import file_name, odd_values, plain_runs, requeue
+from writers.showcase import showcase
 
 HTTP_API = pathlib.Path(__file__).parents[2] / "collector" / "serve" / "HTTP_API.md"
 FEW = 40  # questions of each route, where a whole comparison is made elsewhere
@@ -46,6 +48,19 @@ def test_everything_through_an_agent(site, whole):
 
 def test_everything_with_default_samples(site, reference, whole):
     compare_in_place(site, reference, whole.logdir, most=FEW, at_least=1000)
+
+
+@pytest.mark.parametrize("below", ["/deep/er", "/deep/er/experiment/an-id"], ids=["prefix", "experiment"])
+def test_a_sample_of_each_route_below_a_prefix(site, reference, tmp_path, below):
+    logdir = tmp_path / "logs"
+    showcase(logdir)
+    site.start_collector("--logdir", logdir, "--path_prefix", "/deep/er", data=False)
+    server = reference(logdir, source=["--load_fast=true", "--logdir", logdir, "--path_prefix", "/deep/er"])
+    server.http, candidate = Http(server.http.base + below), Http(site.http.base + below)
+    settled(server, candidate)
+    # The addresses of old pages lead the reference out of its prefix; it has no experiment below an experiment.
+    elsewhere = re.compile(r"^/(experiment|audio|events|graphs|histograms|images)\b")
+    check([answer for answer in record(server.http, most=2) if not elsewhere.search(answer.question.path)], candidate, 300)
 
 
 def nothing(logdir):
