@@ -147,7 +147,8 @@ void ReadAll(const InspectOptions& options, const InspectDependencies& dependenc
     work[loader] += size_bytes + 1;
     loaders[loader]->Post([file, buffer = &buffers[loader]] {
       buffer->resize(kBufferBytes);
-      file->status = file->local->Load(UINT64_MAX, true, absl::MakeSpan(*buffer)).status;
+      file->status =
+          file->local->Load(UINT64_MAX, LocalFile::kAtRest, absl::MakeSpan(*buffer)).status;
     });
   }
   for (auto& loader : loaders) loader->Stop();

@@ -54,6 +54,7 @@ struct FileContent {
     uint64_t skipped_values = 0;
     bool framing_holds = true;
     bool at_zeros = false;
+    bool stuck_at_zeros = false;
     std::optional<double> first_wall_time;  // finite
     std::optional<double> start_time;       // the smallest finite wall time
     double newest_time = 0;                 // the greatest finite wall time

@@ -264,6 +264,7 @@ void ColumnFileIndex::Publish() {
   staged_.boundary_offset = reader_->boundary_offset();
   staged_.framing_holds = reader_->framing_holds();
   staged_.at_zeros = reader_->at_zeros();
+  staged_.stuck_at_zeros = reader_->stuck_at_zeros();
   staged_.pending_damage = reader_->pending_damage();
   const std::shared_ptr<FileContent> content = this->content();
   bool first_records = false;
@@ -304,6 +305,7 @@ FileContent::Facts ColumnFileIndex::GetFacts() const {
 }
 
 bool ColumnFileIndex::at_zeros() const { return GetFacts().at_zeros; }
+bool ColumnFileIndex::stuck_at_zeros() const { return GetFacts().stuck_at_zeros; }
 uint64_t ColumnFileIndex::indexed_bytes() const { return GetFacts().indexed_bytes; }
 uint64_t ColumnFileIndex::records() const { return GetFacts().records; }
 uint64_t ColumnFileIndex::skipped_values() const { return GetFacts().skipped_values; }

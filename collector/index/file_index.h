@@ -40,6 +40,7 @@ class ColumnFileIndex : public FileIndex {
   void Append(absl::string_view bytes) override;
   void Reset() override;
   bool at_zeros() const override;
+  bool stuck_at_zeros() const override;
   void TakeZerosAsDamage() override;
   bool Rewind() override;
   uint64_t indexed_bytes() const override;

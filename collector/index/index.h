@@ -44,6 +44,7 @@ class FileIndex {
 
   // See TfRecordReader.
   virtual bool at_zeros() const = 0;
+  virtual bool stuck_at_zeros() const = 0;
   virtual void TakeZerosAsDamage() = 0;
   // Forgets what was fed after boundary_offset(): Append goes on there, with bytes that may differ,
   // as where zeros were filled meanwhile. False, and nothing done, while framing is lost.

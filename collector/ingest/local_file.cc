@@ -17,7 +17,7 @@ void LocalFile::StartOver() {
   offset_ = 0;
   head_bytes_ = 0;
   tail_bytes_ = 0;
-  zeros_at_end_ = false;
+  at_zeros_ = false;
 }
 
 absl::StatusOr<bool> LocalFile::Equal(ReadableFile* file, uint64_t offset,
@@ -36,7 +36,7 @@ absl::StatusOr<LocalFile::Identity> LocalFile::Check(ReadableFile* file,
   if (!head_equal) return Identity::kOther;
   if (size_bytes < offset_) return Identity::kShorter;
   // Zeros may have been filled since: what is before them was compared when it was read.
-  if (zeros_at_end_) return Identity::kSame;
+  if (at_zeros_) return Identity::kSame;
   const absl::string_view tail(tail_.data(), tail_bytes_);
   ASSIGN_OR_RETURN(const bool tail_equal, Equal(file, offset_ - tail_bytes_, tail));
   return tail_equal ? Identity::kSame : Identity::kOther;
@@ -55,7 +55,15 @@ void LocalFile::Take(absl::string_view bytes) {
   tail_bytes_ = kept + fresh;
 }
 
-LocalFile::Result LocalFile::Load(uint64_t bytes_max, bool give_up_zeros, absl::Span<char> buffer) {
+bool LocalFile::StandsAtZeros(uint64_t zeros_over_to) {
+  while (index_->stuck_at_zeros() && index_->boundary_offset() < zeros_over_to) {
+    index_->TakeZerosAsDamage();
+  }
+  return index_->stuck_at_zeros();
+}
+
+LocalFile::Result LocalFile::Load(uint64_t bytes_max, uint64_t zeros_over_to,
+                                  absl::Span<char> buffer) {
   CHECK(!buffer.empty(), "no buffer for ", path_);
   Result result;
   const auto load = [&]() -> absl::Status {
@@ -67,27 +75,30 @@ LocalFile::Result LocalFile::Load(uint64_t bytes_max, bool give_up_zeros, absl::
     result.replaced = identity == Identity::kOther;
     if (result.replaced) {
       StartOver();
-    } else if (zeros_at_end_ && index_->Rewind()) {
+    } else if (at_zeros_ && index_->Rewind()) {
       // Read again what was zero; the last bytes before it are not remembered.
       offset_ = index_->boundary_offset();
       tail_bytes_ = 0;
       head_bytes_ = static_cast<size_t>(std::min<uint64_t>(head_bytes_, offset_));
     }
-    for (uint64_t done = 0; done < bytes_max;) {
+    for (uint64_t done = 0; done < bytes_max && !StandsAtZeros(zeros_over_to);) {
       const size_t want = static_cast<size_t>(std::min<uint64_t>(buffer.size(), bytes_max - done));
       ASSIGN_OR_RETURN(const size_t count, file->ReadAt(offset_, buffer.subspan(0, want)));
       if (count == 0) return absl::OkStatus();
       Take(absl::string_view(buffer.data(), count));
       done += count;
     }
-    result.more = offset_ < stat.size_bytes;
+    result.more = offset_ < stat.size_bytes && !StandsAtZeros(zeros_over_to);
     return absl::OkStatus();
   };
   result.status = load();
-  if (give_up_zeros && index_->at_zeros() && !result.more) index_->TakeZerosAsDamage();
-  // Before the end of the file zeros mean nothing: a legal payload may have any number of them.
-  result.at_zeros = index_->at_zeros() && !result.more;
-  if (result.status.ok()) zeros_at_end_ = result.at_zeros;
+  if (result.status.ok()) {
+    // Before the end of the file the zeros of an unfinished record mean nothing: a legal payload
+    // may have any number of them.
+    while (zeros_over_to == kAtRest && index_->at_zeros()) index_->TakeZerosAsDamage();
+    at_zeros_ = index_->stuck_at_zeros() || (index_->at_zeros() && !result.more);
+    if (at_zeros_) result.zeros_at = index_->boundary_offset();
+  }
   result.read_to = offset_;
   return result;
 }

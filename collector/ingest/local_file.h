@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -36,13 +37,17 @@ class LocalFile {
     bool replaced = false;
     // Ends before what was read.
     bool shorter = false;
-    // Stands before zeros that a network file system may not have filled yet: call again later, or
-    // with `give_up_zeros`.
-    bool at_zeros = false;
+    // Stands before zeros that a network file system may not have filled yet, in the record at this
+    // offset: call again later, or with a greater `zeros_over_to`. Nothing behind them is read,
+    // unless they are the end of an unfinished record and may be its own.
+    std::optional<uint64_t> zeros_at;
   };
-  // Reads up to about `bytes_max` bytes, `buffer` by buffer. With `give_up_zeros`, zeros where a
-  // record must be are damage.
-  Result Load(uint64_t bytes_max, bool give_up_zeros, absl::Span<char> buffer);
+  // `zeros_over_to` of a file that will not change any more: an unfinished record that ends in
+  // zeros is damage too.
+  static constexpr uint64_t kAtRest = ~uint64_t{0};
+  // Reads up to about `bytes_max` bytes, `buffer` by buffer. Zeros where a record must be are
+  // damage if that record begins below `zeros_over_to`.
+  Result Load(uint64_t bytes_max, uint64_t zeros_over_to, absl::Span<char> buffer);
 
   const std::string& path() const { return path_; }
   const std::shared_ptr<FileIndex>& index() const { return index_; }
@@ -54,6 +59,8 @@ class LocalFile {
   absl::StatusOr<Identity> Check(ReadableFile* file, uint64_t size_bytes) const;
   absl::StatusOr<bool> Equal(ReadableFile* file, uint64_t offset, absl::string_view bytes) const;
   void Take(absl::string_view bytes);
+  // Gives zeros up as far as is allowed. Whether there are others.
+  bool StandsAtZeros(uint64_t zeros_over_to);
   void StartOver();
 
   FileSystem* const files_;
@@ -66,8 +73,8 @@ class LocalFile {
   std::array<char, kCheckBytes> tail_{};
   size_t head_bytes_ = 0;
   size_t tail_bytes_ = 0;
-  // Zeros stood at the end when it was last reached: they are read again, since they may be filled.
-  bool zeros_at_end_ = false;
+  // It stood at zeros: they are read again, since they may be filled.
+  bool at_zeros_ = false;
 };
 
 }  // namespace tributary

@@ -152,7 +152,7 @@ void LocalSource::Changed(TailedFileId id) {
     }
   }
   if (tailed.stat.size_bytes != file->size_bytes) {
-    file->zeros_since = dependencies_.clock->Monotonic();
+    file->grown_at = dependencies_.clock->Monotonic();
   }
   file->size_bytes = tailed.stat.size_bytes;
   Enqueue(id);
@@ -193,18 +193,37 @@ void LocalSource::Load(TailedFileId id, size_t loader) {
   File* file = Get(id);
   file->loading = true;
   file->changed = false;
-  const bool give_up_zeros =
-      file->at_zeros && dependencies_.clock->Monotonic() - file->zeros_since >= options_.zeros_wait;
-  dependencies_.loaders[loader]->Post([this, id, loader, give_up_zeros, local = file->local] {
+  const uint64_t zeros_over_to = ZerosOverTo(*file);
+  dependencies_.loaders[loader]->Post([this, id, loader, zeros_over_to, local = file->local] {
     std::vector<char>& buffer = buffers_[loader];
     buffer.resize(kBufferBytes);
     const LocalFile::Result result =
-        local->Load(options_.slice_bytes, give_up_zeros, absl::MakeSpan(buffer));
-    dependencies_.follow->Post([this, id, loader, result] { Loaded(id, loader, result); });
+        local->Load(options_.slice_bytes, zeros_over_to, absl::MakeSpan(buffer));
+    dependencies_.follow->Post(
+        [this, id, loader, zeros_over_to, result] { Loaded(id, loader, zeros_over_to, result); });
   });
 }
 
-void LocalSource::Loaded(TailedFileId id, size_t loader, const LocalFile::Result& result) {
+uint64_t LocalSource::ZerosOverTo(const File& file) const {
+  if (!file.zeros_at.has_value()) return 0;
+  const absl::Duration now = dependencies_.clock->Monotonic();
+  if (now >= std::max(file.grown_at, file.zeros_since) + options_.zeros_wait) {
+    return file.size_bytes;
+  }
+  // It grows and grows: what stood there then has had its time.
+  return now >= file.zeros_since + options_.zeros_wait_max ? file.zeros_size_bytes : 0;
+}
+
+void LocalSource::NoteZeros(File* file, std::optional<uint64_t> zeros_at) {
+  if (zeros_at.has_value() && zeros_at != file->zeros_at) {
+    file->zeros_since = dependencies_.clock->Monotonic();
+    file->zeros_size_bytes = file->size_bytes;
+  }
+  file->zeros_at = zeros_at;
+}
+
+void LocalSource::Loaded(TailedFileId id, size_t loader, uint64_t zeros_over_to,
+                         const LocalFile::Result& result) {
   --in_flight_[loader];
   File* file = Get(id);
   file->loading = false;
@@ -214,12 +233,7 @@ void LocalSource::Loaded(TailedFileId id, size_t loader, const LocalFile::Result
                             {{"file", file->local == nullptr ? "" : file->local->path()}});
   }
   // On the way to the end nothing is known about what stands there.
-  if (!result.more) {
-    if (!file->at_zeros && result.at_zeros) {
-      file->zeros_since = dependencies_.clock->Monotonic();
-    }
-    file->at_zeros = result.at_zeros;
-  }
+  if (!result.more && result.status.ok()) NoteZeros(file, result.zeros_at);
   if (!result.status.ok()) {
     NoteProblem(id, std::string(result.status.message()));
     const absl::Duration delay =
@@ -232,7 +246,7 @@ void LocalSource::Loaded(TailedFileId id, size_t loader, const LocalFile::Result
     NoteProblem(id, "");
     if (result.more || file->changed) {
       Enqueue(id);
-    } else if (result.at_zeros) {
+    } else if (result.zeros_at.has_value() && *result.zeros_at >= zeros_over_to) {
       EnqueueAfter(kZerosLook, id);
     }
   }

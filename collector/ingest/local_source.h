@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -38,8 +39,9 @@ class LocalSource {
     std::vector<Logdir> logdirs;
     // Of one file, before others have their turn.
     uint64_t slice_bytes = 8u << 20;
-    // How long zeros may wait to be filled, after the file last grew.
+    // How long zeros may wait to be filled: after the file last grew, and at most.
     absl::Duration zeros_wait = absl::Seconds(5);
+    absl::Duration zeros_wait_max = absl::Seconds(30);
     // Only what exists at the start is read, to where it then ends.
     bool read_once = false;
     // Runs vanish with their files.
@@ -93,8 +95,11 @@ class LocalSource {
     bool loading = false;
     bool changed = false;  // while loading
     int failures = 0;      // in a row
-    bool at_zeros = false;
+    absl::Duration grown_at;
+    // Where it stands at zeros, since when, and how long it was then.
+    std::optional<uint64_t> zeros_at;
     absl::Duration zeros_since;
+    uint64_t zeros_size_bytes = 0;
     std::string problem;
   };
 
@@ -108,7 +113,11 @@ class LocalSource {
   void EnqueueAfter(absl::Duration delay, TailedFileId id);
   void Dispatch();
   void Load(TailedFileId id, size_t loader);
-  void Loaded(TailedFileId id, size_t loader, const LocalFile::Result& result);
+  // Zeros below it were waited for long enough.
+  uint64_t ZerosOverTo(const File& file) const;
+  void NoteZeros(File* file, std::optional<uint64_t> zeros_at);
+  void Loaded(TailedFileId id, size_t loader, uint64_t zeros_over_to,
+              const LocalFile::Result& result);
   // The file no longer holds up the first load.
   void EndInitial(File* file);
   void NoteProgress(File* file);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "collector/ingest/mirror_source.h"
+#include "collector/ingest/zero_runs.h"
 #include "common/check.h"
 #include "common/status_macros.h"
 
@@ -15,8 +16,12 @@ namespace {
 
 using ingest::v1::RefusalReason;
 
-bool Overlaps(const ByteRange& range, uint64_t begin, uint64_t end) {
-  return range.offset < end && begin < range.offset + range.length_bytes;
+// Of one hole. A real one is one run of zeros.
+constexpr size_t kUnfilledRunsMax = 16;
+
+bool Covers(const ByteRange& range, const ByteRange& other) {
+  return range.offset <= other.offset &&
+         other.offset + other.length_bytes <= range.offset + range.length_bytes;
 }
 
 }  // namespace
@@ -262,7 +267,7 @@ void Shard::Feed(State* state, absl::string_view bytes) {
   if (state->index->indexed_bytes() == state->stream->received()) {
     state->stream->SetBoundary(state->index->boundary_offset(), state->index->framing_holds());
   }
-  if (state->zeros_taken) NoteZeroHoles(state);
+  if (state->hole_begin.has_value()) NoteHole(state);
   LookAtZeros(state);
 }
 
@@ -270,8 +275,7 @@ void Shard::Restart(State* state) {
   state->rewinds = state->stream->rewinds();
   if (state->index == nullptr) return;
   state->index->Reset();
-  state->zeros_taken = false;
-  state->damage_known = 0;
+  state->hole_begin.reset();
   StartCatchUp(state);
 }
 
@@ -330,22 +334,9 @@ void Shard::EndLoading(State* state) {
   loading_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-bool Shard::AtKnownHole(const State& state) const {
-  const uint64_t begin = state.index->boundary_offset();
-  const uint64_t end = state.index->indexed_bytes();
-  for (const ByteRange& range : state.stream->unfilled()) {
-    if (Overlaps(range, begin, end)) return true;
-  }
-  return false;
-}
-
 void Shard::LookAtZeros(State* state) {
-  // Zeros that are known to be a hole are not waited for again. Behind them may be others.
-  while (state->index->at_zeros() && AtKnownHole(*state)) {
-    const uint64_t boundary = state->index->boundary_offset();
-    TakeZeros(state);
-    if (state->index->at_zeros() && state->index->boundary_offset() == boundary) break;
-  }
+  if (!state->index->at_zeros()) return;
+  while (state->index->stuck_at_zeros()) TakeZeros(state);
   if (!state->index->at_zeros() || state->zeros_watched) return;
   state->zeros_watched = true;
   deps_.queue->PostAfter(options_.zeros_wait, [this, id = state->stream->id()] { ZerosStood(id); });
@@ -357,8 +348,7 @@ void Shard::ZerosStood(StreamId id) {
   if (state->suspended || !state->index->at_zeros()) return;
   const absl::Duration stood = deps_.clock->Monotonic() - state->fed_at;
   if (stood >= options_.zeros_wait) {
-    TakeZeros(state);
-    LookAtZeros(state);
+    NoteUnfilled(state, state->index->boundary_offset(), state->index->indexed_bytes());
     return;
   }
   state->zeros_watched = true;
@@ -366,25 +356,47 @@ void Shard::ZerosStood(StreamId id) {
 }
 
 void Shard::TakeZeros(State* state) {
+  state->hole_begin = state->index->boundary_offset();
+  state->hole_noted_to = *state->hole_begin;
   state->index->TakeZerosAsDamage();
-  state->zeros_taken = true;
   state->stream->SetBoundary(state->index->boundary_offset(), state->index->framing_holds());
-  NoteZeroHoles(state);
+  NoteHole(state);
 }
 
-void Shard::NoteZeroHoles(State* state) {
-  const std::vector<Damage> damage = state->index->damage();
-  for (; state->damage_known < damage.size(); ++state->damage_known) {
-    const Damage& hole = damage[state->damage_known];
-    if (hole.cause != DamageCause::kZeros) continue;
-    // The hole is told when the record behind it was found; until the next one none is awaited.
-    state->zeros_taken = false;
-    bool known = false;
-    for (const ByteRange& range : state->stream->unfilled()) {
-      known = known || Overlaps(range, hole.offset, hole.offset + hole.length_bytes);
+void Shard::NoteHole(State* state) {
+  const uint64_t begin = *state->hole_begin;
+  uint64_t end = state->index->indexed_bytes();
+  if (state->index->framing_holds()) {
+    // It ends where the record behind it was found.
+    for (const Damage& damage : state->index->damage()) {
+      if (damage.offset == begin) end = begin + damage.length_bytes;
     }
-    if (known) continue;
-    state->stream->AddUnfilled({hole.offset, hole.length_bytes});
+    state->hole_begin.reset();
+  }
+  NoteUnfilled(state, state->hole_noted_to, end);
+  state->hole_noted_to = end;
+}
+
+void Shard::NoteUnfilled(State* state, uint64_t begin, uint64_t end) {
+  MirrorStream* const stream = state->stream.get();
+  const auto find = [&]() -> absl::StatusOr<std::vector<ByteRange>> {
+    ASSIGN_OR_RETURN(const std::unique_ptr<ReadableFile> file,
+                     deps_.files->OpenReadable(stream->mirror_path()));
+    return FindZeroRuns(file.get(), begin, end, kUnfilledRunsMax);
+  };
+  const absl::StatusOr<std::vector<ByteRange>> runs = find();
+  if (!runs.ok()) {
+    deps_.log->Warn("unfilled zeros are not noted",
+                    {{"path", stream->mirror_path()}, {"offset", begin}, {"error", runs.status()}});
+    return;
+  }
+  for (const ByteRange& run : *runs) {
+    const std::vector<ByteRange> known = stream->unfilled();
+    if (std::any_of(known.begin(), known.end(),
+                    [&](const ByteRange& range) { return Covers(range, run); })) {
+      continue;
+    }
+    stream->AddUnfilled(run);
     deps_.events->OnDirty();
   }
 }

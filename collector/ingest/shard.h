@@ -6,6 +6,11 @@
 // fill): then it catches up from the mirror file in parts, and bytes that arrive meanwhile go to
 // the mirror only. `visible` is what both have; viewers see it and agents are told it.
 //
+// Zeros where a record must be are damage at once: the agent waited for them to be filled before it
+// sent them, and if they are filled after all, a fill tells. They are noted as unfilled, so that
+// the comparisons of both sides take them for zeros. Zeros at the end of an unfinished record may
+// be its own: they are only noted, once they stood for a while.
+//
 // After a refusal that only a comparison of bytes can solve (gap, conflict, other generation) what
 // is still on its way for the stream is dropped without a word until the agent opens it again.
 //
@@ -121,7 +126,7 @@ class Shard {
     int number = 0;
     // How much of a mirror is indexed at once while catching up, in bytes.
     uint64_t catch_up_part_bytes = 1u << 20;
-    // How long zeros may stand where a record must be before they count as damage.
+    // How long an unfinished record may end in zeros before they are noted as unfilled.
     absl::Duration zeros_wait = absl::Seconds(5);
     // Pause after a mirror could not be read.
     absl::Duration retry_after = absl::Seconds(1);
@@ -175,8 +180,10 @@ class Shard {
     bool catching_up = false;
     bool loading = false;  // counted in loading_
     bool zeros_watched = false;
-    bool zeros_taken = false;  // a hole is to be noted once the index reports it
-    size_t damage_known = 0;
+    // Of a hole that was given up and is not left yet: where it begins, and to where its zeros are
+    // noted.
+    std::optional<uint64_t> hole_begin;
+    uint64_t hole_noted_to = 0;
     uint64_t rewinds = 0;          // of the stream, when the index began
     uint64_t rewinds_offered = 0;  // and when it was last offered
     absl::Duration fed_at;
@@ -195,12 +202,13 @@ class Shard {
   void EndLoading(State* state);
   // The next part of the mirror that the index lacks; empty if it lacks nothing.
   absl::StatusOr<std::string> ReadBehind(const State& state) const;
-  // Whether the zeros at which the index stands were sent as a hole before.
-  bool AtKnownHole(const State& state) const;
   void LookAtZeros(State* state);
   void ZerosStood(StreamId id);
   void TakeZeros(State* state);
-  void NoteZeroHoles(State* state);
+  // What there is of the hole that was given up.
+  void NoteHole(State* state);
+  // The zeros in [begin, end) of the mirror are unfilled, as far as is not noted yet.
+  void NoteUnfilled(State* state, uint64_t begin, uint64_t end);
 
   const Options options_;
   const Dependencies deps_;

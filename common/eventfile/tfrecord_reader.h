@@ -41,7 +41,7 @@ struct Damage {
 
 // Not thread-safe. Memory: at most `record_bytes_max` for a record that arrives in pieces; none for
 // one that lies within the bytes of one Feed. While framing is lost, resync_record_bytes_max and
-// one Feed. While at_zeros holds, what is fed all the same.
+// one Feed. While stuck_at_zeros holds, what is fed all the same.
 class TfRecordReader {
  public:
   struct Options {
@@ -95,6 +95,11 @@ class TfRecordReader {
   // To be asked when Next has returned nullopt. A legal payload may have zeros too, so this says
   // nothing before the end of the file: only whoever waited there may take them for damage.
   bool at_zeros() const;
+
+  // True if at_zeros() is no matter of bytes to come: a header of zeros, or damage that ends in
+  // zeros and goes on in zeros. What is fed all the same is held in memory, and nothing comes out
+  // before TakeZerosAsDamage: feed no more.
+  bool stuck_at_zeros() const { return state_ == State::kZeros; }
 
   // Zeros are what the file really holds: treat them as damage from here on, search for the next
   // record. Call Next after. Does nothing unless at_zeros().

@@ -67,6 +67,13 @@ void EventWriter::Begin(SourceFile* source) {
     }
   }
   source->pending = builder.Build();
+  // A network file system lost pages: zeros, which nobody will fill.
+  if (random_->Below(30) == 0) {
+    const uint64_t begin = random_->Below(source->pending.size());
+    const uint64_t length = 1 + random_->Below(source->pending.size() - begin);
+    trace_->Note("hole", " of ", length, " bytes");
+    source->pending.replace(begin, length, length, '\0');
+  }
 }
 
 void EventWriter::Append(const std::string& path, SourceFile* source) {

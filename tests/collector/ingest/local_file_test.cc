@@ -26,8 +26,8 @@ class LocalFileTest : public ::testing::Test {
     index_file_ = index_->AddFile(identity, nullptr);
     file_ = std::make_unique<LocalFile>(&files_, kPath, index_file_);
   }
-  LocalFile::Result Load(uint64_t bytes_max = kAll, bool give_up_zeros = false) {
-    return file_->Load(bytes_max, give_up_zeros, absl::MakeSpan(buffer_));
+  LocalFile::Result Load(uint64_t bytes_max = kAll, uint64_t zeros_over_to = 0) {
+    return file_->Load(bytes_max, zeros_over_to, absl::MakeSpan(buffer_));
   }
   std::vector<int64_t> StepsOf(const std::string& tag = "loss") {
     const auto points = index_->ReadScalars(RunName("run"), Tag(tag), {.points_max = 0});
@@ -159,12 +159,12 @@ TEST_F(LocalFileTest, Zeros_FilledInTimeAreNoDamage) {
   const uint64_t begin = builder.record_offsets()[2];
   const uint64_t end = builder.record_offsets()[4];
   files_.WriteFile(kPath, Steps({1, 2, 3, 4}).Hole(begin, end - begin).Build());
-  EXPECT_TRUE(Load().at_zeros);
+  EXPECT_TRUE(Load().zeros_at.has_value());
   EXPECT_THAT(StepsOf(), ElementsAre(1));
-  EXPECT_TRUE(Load().at_zeros);
+  EXPECT_TRUE(Load().zeros_at.has_value());
   files_.WriteFile(kPath, whole);
   const LocalFile::Result result = Load();
-  EXPECT_FALSE(result.at_zeros);
+  EXPECT_FALSE(result.zeros_at.has_value());
   EXPECT_FALSE(result.replaced);
   EXPECT_THAT(StepsOf(), ElementsAre(1, 2, 3, 4));
   EXPECT_THAT(index_file_->damage(), IsEmpty());
@@ -178,7 +178,7 @@ TEST_F(LocalFileTest, Zeros_InAPayloadLongerThanOneCallReadsAreNoReasonToReadItA
   for (LocalFile::Result result = Load(1'000); result.more; result = Load(1'000)) {
     ASSERT_GT(result.read_to, before);
     before = result.read_to;
-    EXPECT_FALSE(result.at_zeros);
+    EXPECT_FALSE(result.zeros_at.has_value());
   }
   EXPECT_THAT(StepsOf(), ElementsAre(2));
   EXPECT_THAT(index_file_->damage(), IsEmpty());
@@ -192,13 +192,44 @@ TEST_F(LocalFileTest, Zeros_AtTheEndAreReadAgainFromTheirRecordOn) {
   files_.WriteFile(kPath, whole.substr(0, begin) + std::string(whole.size() - begin, '\0'));
   LocalFile::Result result = Load(1'000);
   while (result.more) result = Load(1'000);
-  EXPECT_TRUE(result.at_zeros);
+  EXPECT_TRUE(result.zeros_at.has_value());
   files_.WriteFile(kPath, whole);
   result = Load(1'000);
   while (result.more) result = Load(1'000);
-  EXPECT_FALSE(result.at_zeros);
+  EXPECT_FALSE(result.zeros_at.has_value());
   EXPECT_THAT(StepsOf(), ElementsAre(2));
   EXPECT_THAT(index_file_->damage(), IsEmpty());
+}
+
+TEST_F(LocalFileTest, Fault26_Zeros_WhatLiesBehindThemIsNotRead) {
+  EventFileBuilder builder = Steps({1, 2, 3});
+  const uint64_t begin = builder.record_offsets()[2];
+  const std::string whole = builder.Text("t", Step(1), std::string(50'000, 'x')).Build();
+  files_.WriteFile(kPath, builder.Hole(begin, builder.record_offsets()[3] - begin).Build());
+  for (int i = 0; i < 3; ++i) {
+    const LocalFile::Result result = Load();
+    EXPECT_EQ(result.zeros_at, begin);
+    EXPECT_FALSE(result.more);
+    EXPECT_LE(result.read_to, begin + 2 * buffer_.size());
+  }
+  EXPECT_FALSE(Load(kAll, begin).zeros_at == std::nullopt);
+  EXPECT_EQ(Load(kAll, begin + 1).read_to, whole.size());
+  EXPECT_THAT(StepsOf(), ElementsAre(1, 3));
+}
+
+TEST_F(LocalFileTest, Zeros_OfAFileAtRestAreAllDamage) {
+  EventFileBuilder builder = Steps({1, 2, 3, 4, 5});
+  for (const size_t record : {2u, 4u}) {
+    const uint64_t begin = builder.record_offsets()[record];
+    builder.Hole(begin, builder.record_offsets()[record + 1] - begin);
+  }
+  const uint64_t torn = builder.size_bytes();
+  builder.Text("t", Step(1), std::string(100, '\0')).TruncatedBy(20);
+  files_.WriteFile(kPath, builder.Build());
+  EXPECT_FALSE(Load(kAll, LocalFile::kAtRest).zeros_at.has_value());
+  EXPECT_THAT(StepsOf(), ElementsAre(1, 3, 5));
+  ASSERT_THAT(index_file_->damage(), SizeIs(3));
+  EXPECT_EQ(index_file_->damage()[2].offset, torn);
 }
 
 TEST_F(LocalFileTest, Zeros_GivenUpAreDamage) {
@@ -206,8 +237,8 @@ TEST_F(LocalFileTest, Zeros_GivenUpAreDamage) {
   const uint64_t begin = builder.record_offsets()[2];
   const uint64_t end = builder.record_offsets()[4];
   files_.WriteFile(kPath, builder.Hole(begin, end - begin).Build());
-  EXPECT_TRUE(Load().at_zeros);
-  EXPECT_FALSE(Load(kAll, true).at_zeros);
+  EXPECT_TRUE(Load().zeros_at.has_value());
+  EXPECT_FALSE(Load(kAll, end).zeros_at.has_value());
   EXPECT_THAT(StepsOf(), ElementsAre(1, 4));
   ASSERT_THAT(index_file_->damage(), SizeIs(1));
   EXPECT_EQ(index_file_->damage()[0].cause, DamageCause::kZeros);

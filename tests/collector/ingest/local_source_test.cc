@@ -230,6 +230,47 @@ TEST_F(LocalSourceTest, ZerosAreGivenUpFiveSecondsAfterTheLastGrowth) {
   EXPECT_THAT(StepsOf("a"), ElementsAre(1, 3, 4));
 }
 
+TEST_F(LocalSourceTest, Fault26_Zeros_ALiveWriterBehindAHoleIsSeen) {
+  EventFileBuilder builder = Steps({1, 2, 3});
+  const uint64_t begin = builder.record_offsets()[2];
+  files_.WriteFile(Path("a"), builder.Hole(begin, builder.record_offsets()[3] - begin).Build());
+  Start();
+  Settle();
+  int64_t step = 4;
+  for (; step < 34; ++step) {
+    files_.AppendFile(Path("a"), EventFileBuilder().Scalar("loss", Step(step), 1).Build());
+    Wait(1);
+  }
+  Wait(1);
+  EXPECT_THAT(StepsOf("a"), SizeIs(step - 2));
+  // A later hole has its own time, and from then on nothing waits any more.
+  files_.AppendFile(Path("a"), std::string(100, '\0'));
+  for (; step < 60; ++step) {
+    files_.AppendFile(Path("a"), EventFileBuilder().Scalar("loss", Step(step), 1).Build());
+    Wait(1);
+  }
+  EXPECT_THAT(StepsOf("a"), SizeIs(32));
+  for (; step < 70; ++step) {
+    files_.AppendFile(Path("a"), EventFileBuilder().Scalar("loss", Step(step), 1).Build());
+    Wait(1);
+    Wait(1);
+  }
+  EXPECT_THAT(StepsOf("a"), SizeIs(step - 2));
+}
+
+TEST_F(LocalSourceTest, Zeros_InsideAValueAreNoHoleHoweverLateTheRestComes) {
+  EventFileBuilder builder;
+  builder.FileVersion().Text("t", Step(1), std::string(3'000, '\0')).Scalar("loss", Step(2), 1);
+  const std::string whole = builder.Build();
+  files_.WriteFile(Path("a"), whole.substr(0, 2'000));
+  Start();
+  Wait(60);
+  files_.WriteFile(Path("a"), whole);
+  Wait(2);
+  EXPECT_THAT(StepsOf("a"), ElementsAre(2));
+  EXPECT_TRUE(index_->ReadReferences(RunName("a"), Tag("t"), 0).ok());
+}
+
 TEST_F(LocalSourceTest, Fault26_ZerosFilledInTimeAreNoDamage) {
   EventFileBuilder builder = Steps({1, 2, 3});
   const std::string whole = builder.Build();
