@@ -161,8 +161,6 @@ std::optional<SliceRefusal> Shard::AppendSlice(State* state, const ShardSlice& s
                                         {"offset", slice.offset},
                                         {"reason", ingest::v1::RefusalReason_Name(refusal.reason)},
                                         {"detail", status}});
-      // A write that failed seals the stream at the next commit.
-      if (absl::IsInternal(status)) deps_.events->OnDirty();
     }
     return refusal;
   }
@@ -188,6 +186,8 @@ SliceRefusal Shard::RefuseBy(const absl::Status& status, const State& state, uin
   refusal.number = number;
   refusal.stream = state.stream->id();
   refusal.detail = std::string(status.message());
+  // A write that failed seals the stream at the next commit.
+  if (absl::IsInternal(status)) deps_.events->OnDirty();
   switch (status.code()) {
     case absl::StatusCode::kOutOfRange:
       refusal.reason = ingest::v1::REFUSAL_REASON_GAP;

@@ -194,7 +194,7 @@ class Shard {
   StreamProgress ProgressOf(const State& state) const;
   // nullopt: taken. Sets *advanced if the mirror grew.
   std::optional<SliceRefusal> AppendSlice(State* state, const ShardSlice& slice, bool* advanced);
-  static SliceRefusal RefuseBy(const absl::Status& status, const State& state, uint32_t number);
+  SliceRefusal RefuseBy(const absl::Status& status, const State& state, uint32_t number);
   void Feed(State* state, absl::string_view bytes);
   void Restart(State* state);
   void StartCatchUp(State* state);

@@ -62,6 +62,11 @@ class FakeStream : public MirrorStream {
     return absl::OkStatus();
   }
   absl::Status Fill(uint64_t offset, absl::string_view bytes) override {
+    if (!fill_error_.ok()) {
+      dirty_ = true;
+      seal_next_ = true;
+      return std::exchange(fill_error_, absl::OkStatus());
+    }
     if (offset + bytes.size() > bytes_.size()) return absl::OutOfRangeError("past the end");
     for (size_t i = 0; i < bytes.size(); ++i) {
       if (bytes_[offset + i] != 0 && bytes_[offset + i] != bytes[i]) {
@@ -113,6 +118,7 @@ class FakeStream : public MirrorStream {
   std::vector<ByteRange> unfilled_;
   absl::Status health_;
   absl::Status append_error_;
+  absl::Status fill_error_;  // of the next one; the commit then seals the stream
 };
 
 class FakeStore : public Store {

@@ -346,6 +346,26 @@ TEST_F(StreamDeliveryTest, Fault26_Fill_IsTakenIndexedAndAcknowledgedTwice) {
   EXPECT_EQ(agent.Count(&CollectorMessage::has_fill_ack), 2u);
 }
 
+TEST_F(StreamDeliveryTest, Fault9_AFillThatTheDiskRefusesSealsTheStreamAndIsTakenTheNextTime) {
+  ScriptedAgent agent(&site_);
+  agent.Welcomed()->Open(1, kPath);
+  agent.Send(1, 0, std::string(100, '\0'));
+  site_.Pass(absl::Seconds(1));
+  Stream()->fill_error_ = absl::InternalError("EIO");
+  ScriptedAgent::Message fill;
+  fill.mutable_fill()->set_stream(1);
+  fill.mutable_fill()->set_data("bytes");
+  agent.Say(fill);
+  EXPECT_EQ(agent.Refused(), ingest::v1::REFUSAL_REASON_STORE_LOST);
+  // Nobody else writes anything.
+  site_.Pass(absl::Seconds(1));
+  EXPECT_EQ(Stream()->rewinds_, 1u);
+  EXPECT_EQ(agent.Open(1, kPath).offset(), 100u);
+  agent.Say(fill);
+  site_.Pass(absl::Seconds(1));
+  EXPECT_TRUE(agent.Last(&CollectorMessage::has_fill_ack)->fill_ack().durable());
+}
+
 TEST_F(StreamDeliveryTest, Fault37_Malicious_AFillOverOtherBytes) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
