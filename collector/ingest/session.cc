@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "common/utf8.h"
 
 namespace tributary {
 namespace {
@@ -77,7 +78,7 @@ void Session::Refuse(RefusalReason reason, const std::string& detail) {
                                           {"detail", detail}});
   CollectorMessage message;
   message.mutable_refusal()->set_reason(reason);
-  message.mutable_refusal()->set_detail(detail);
+  message.mutable_refusal()->set_detail(ValidUtf8(detail));
   Send(std::move(message));
   End(absl::StrCat("refused: ", detail));
 }
@@ -88,7 +89,7 @@ void Session::RefuseStream(RefusalReason reason, const std::string& detail, uint
   CollectorMessage message;
   ingest::v1::Refusal* refusal = message.mutable_refusal();
   refusal->set_reason(reason);
-  refusal->set_detail(detail);
+  refusal->set_detail(ValidUtf8(detail));
   refusal->set_stream(number);
   if (wanted_offset.has_value()) refusal->set_wanted_offset(*wanted_offset);
   Send(std::move(message));
@@ -514,7 +515,7 @@ void Session::SendOffers(const Batch& batch, const std::vector<StreamOffer>& off
     if (place.refusal.has_value()) {
       context_->metrics->Refused(place.refusal->reason);
       offer->set_refused(place.refusal->reason);
-      offer->set_refused_detail(place.refusal->detail);
+      offer->set_refused_detail(ValidUtf8(place.refusal->detail));
       continue;
     }
     const bool is_asset = place.entry->is_asset();
@@ -535,7 +536,7 @@ void Session::SendOffers(const Batch& batch, const std::vector<StreamOffer>& off
       LetGo(place.number);
       context_->metrics->Refused(refusal->reason);
       offer->set_refused(refusal->reason);
-      offer->set_refused_detail(refusal->detail);
+      offer->set_refused_detail(ValidUtf8(refusal->detail));
       continue;
     }
     TakeOffer(place.number, *made);

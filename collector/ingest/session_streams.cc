@@ -16,6 +16,14 @@ constexpr size_t kDetailBytesMax = 500;
 // A peer that has so many messages to read gets its acks later, merged.
 constexpr size_t kQueuedForAcksMax = 16;
 
+// What an agent says, cut to a length that may be told on; never within a character.
+absl::string_view Shortened(absl::string_view text) {
+  if (text.size() <= kDetailBytesMax) return text;
+  size_t end = kDetailBytesMax;
+  while (end > 0 && (text[end] & 0xc0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
 }  // namespace
 
 void Session::OnChunk(ingest::v1::Chunk chunk) {
@@ -188,11 +196,10 @@ void Session::OnNewGeneration(const ingest::v1::NewGeneration& request) {
   }
   open->renewing = true;
   StreamEntry* const entry = open->entry;
-  context_->log->Warn("source has other bytes",
-                      {{"node", node_},
-                       {"path", entry->stream->identity().path},
-                       {"generation", request.differs_from_generation()},
-                       {"cause", absl::string_view(request.cause()).substr(0, kDetailBytesMax)}});
+  context_->log->Warn("source has other bytes", {{"node", node_},
+                                                 {"path", entry->stream->identity().path},
+                                                 {"generation", request.differs_from_generation()},
+                                                 {"cause", Shortened(request.cause())}});
   context_->delivery->StartGeneration(entry->stream, Generation(request.differs_from_generation()),
                                       [context = context_, id = id_, number = request.stream(),
                                        entry](Delivery::NewGeneration result) {
@@ -239,7 +246,7 @@ void Session::OnStreamReport(const ingest::v1::StreamReport& report) {
   StreamEntry* const entry = open->entry;
   entry->source_state = report.state();
   entry->source_bytes = report.size_bytes();
-  entry->source_detail = report.detail().substr(0, kDetailBytesMax);
+  entry->source_detail = std::string(Shortened(report.detail()));
   context_->streams->Changed();
 }
 
@@ -250,8 +257,7 @@ void Session::OnListingComplete(const ingest::v1::ListingComplete& listing) {
   }
   if (!known) {
     Refuse(ingest::v1::REFUSAL_REASON_PROTOCOL,
-           absl::StrCat("ListingComplete of logdir name '",
-                        absl::string_view(listing.logdir_name()).substr(0, kDetailBytesMax),
+           absl::StrCat("ListingComplete of logdir name '", Shortened(listing.logdir_name()),
                         "', which is not among those of Hello"));
     return;
   }

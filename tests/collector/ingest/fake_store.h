@@ -84,6 +84,7 @@ class FakeStream : public MirrorStream {
   }
   void SetBoundary(uint64_t offset, bool) override { boundary_ = offset; }
   absl::StatusOr<Fingerprint> FingerprintAt(uint64_t offset) override {
+    if (!fingerprint_error_.ok()) return fingerprint_error_;
     Fingerprint print;
     print.offset = std::min<uint64_t>(offset, bytes_.size());
     print.tail_crc32c = static_cast<uint32_t>(print.offset * 7 + 1);
@@ -118,6 +119,7 @@ class FakeStream : public MirrorStream {
   std::vector<ByteRange> unfilled_;
   absl::Status health_;
   absl::Status append_error_;
+  absl::Status fingerprint_error_;
   absl::Status fill_error_;  // of the next one; the commit then seals the stream
 };
 

@@ -366,6 +366,24 @@ TEST_F(StreamDeliveryTest, Fault9_AFillThatTheDiskRefusesSealsTheStreamAndIsTake
   EXPECT_TRUE(agent.Last(&CollectorMessage::has_fill_ack)->fill_ack().durable());
 }
 
+// Data directories and names of logdirs may be any bytes; fields of text may not.
+TEST_F(StreamDeliveryTest, Fault39_RefusalsAreTextWhateverBytesTheyQuote) {
+  ScriptedAgent agent(&site_);
+  agent.Welcomed()->Open(1, kPath);
+  agent.Send(1, 0, "bytes");
+  Stream()->append_error_ = absl::InternalError("writing /data\xff/logdir/a");
+  agent.Send(1, 5, "more");
+  EXPECT_EQ(agent.RefusalDetail(), "writing /data\xef\xbf\xbd/logdir/a");
+  Stream()->fingerprint_error_ = absl::InternalError("reading /data\xff/logdir/a");
+  EXPECT_EQ(agent.Open(2, kPath).refused_detail(), "reading /data\xef\xbf\xbd/logdir/a");
+  std::string name = "x";
+  while (name.size() < 600) name += "\u00fc";  // cut in its midst after 500 bytes
+  ScriptedAgent::Message listing;
+  listing.mutable_listing_complete()->set_logdir_name(name);
+  agent.Say(std::move(listing));
+  EXPECT_THAT(agent.RefusalDetail(), HasSubstr("\u00fc', which is not among"));
+}
+
 TEST_F(StreamDeliveryTest, Fault37_Malicious_AFillOverOtherBytes) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, kPath);
