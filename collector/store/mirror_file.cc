@@ -285,7 +285,10 @@ void MirrorFile::AddUnfilled(ByteRange range) {
     if (range.offset >= received_) return;
     range.length_bytes = std::min(range.length_bytes, received_ - range.offset);
     AddRange(range, &unfilled_);
+    ++fills_;
   }
+  // The range need not be zeros throughout: what is masked now may be in what it was of.
+  tracker_.reset();
   MarkDirty();
 }
 
@@ -302,7 +305,7 @@ absl::StatusOr<Fingerprint> MirrorFile::FingerprintAt(uint64_t offset) {
   {
     MutexLock lock(&mu_);
     offset = std::min(offset, received_);
-    // A fill since then made the row's fingerprint that of other bytes.
+    // A fill or an unfilled range since then made the row's fingerprint that of other bytes.
     if (offset == mark_.fingerprint.offset && fills_ == fills_in_mark_) return mark_.fingerprint;
     if (tracker_.has_value() && tracker_incarnation_ == incarnation_) {
       const Fingerprint fingerprint = tracker_->Get();

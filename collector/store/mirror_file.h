@@ -155,7 +155,8 @@ class MirrorFile : public MirrorStream, public std::enable_shared_from_this<Mirr
   uint64_t boundary_offset_ ABSL_GUARDED_BY(mu_) = 0;
   bool framing_holds_ ABSL_GUARDED_BY(mu_) = true;
   std::vector<ByteRange> unfilled_ ABSL_GUARDED_BY(mu_);
-  // Fills so far, when last noted, and when mark_ was noted.
+  // Fills and unfilled ranges so far, when last noted, and when mark_ was noted: each alters the
+  // bytes below received_, or what fingerprints take them for.
   uint64_t fills_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t fills_noted_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t fills_in_mark_ ABSL_GUARDED_BY(mu_) = 0;
