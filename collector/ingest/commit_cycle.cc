@@ -68,7 +68,14 @@ void CommitCycle::Begin() {
 }
 
 void CommitCycle::OnNotes(ShardNotes notes) {
-  std::move(notes.notes.begin(), notes.notes.end(), std::back_inserter(notes_));
+  for (CommitNote& note : notes.notes) {
+    CommitNote& latest = notes_[note.stream->id()];
+    // The latest note tells all but that an earlier write to the same inode failed.
+    if (latest.incarnation == note.incarnation) {
+      note.distrusted = note.distrusted || latest.distrusted;
+    }
+    latest = std::move(note);
+  }
   std::move(notes.fills.begin(), notes.fills.end(), std::back_inserter(fills_));
   if (--shards_left_ == 0) Commit();
 }
@@ -78,7 +85,10 @@ void CommitCycle::Commit() {
     EndCycle();
     return;
   }
-  absl::StatusOr<std::vector<DurableAdvance>> advances = deps_.store->Commit(notes_);
+  std::vector<CommitNote> notes;
+  notes.reserve(notes_.size());
+  for (const auto& [id, note] : notes_) notes.push_back(note);
+  absl::StatusOr<std::vector<DurableAdvance>> advances = deps_.store->Commit(std::move(notes));
   if (advances.ok()) {
     deps_.metrics->Committed(deps_.clock->Monotonic() - began_at_, advances->size());
     notes_.clear();
@@ -94,7 +104,7 @@ void CommitCycle::Commit() {
     EndCycle();
     return;
   }
-  // The notes stay and go first in the next cycle.
+  // The notes stay for the next cycle.
   running_ = false;
   scheduled_ = true;
   deps_.commit->PostAfter(options_.retry_after, [this] {

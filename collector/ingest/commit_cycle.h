@@ -11,6 +11,7 @@
 #include <atomic>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "collector/ingest/delivery.h"
@@ -82,10 +83,10 @@ class CommitCycle {
   bool retry_posted_ = false;  // for streams that await the disk
   absl::Duration began_at_;
   size_t shards_left_ = 0;
-  std::vector<CommitNote> notes_;   // not committed yet, older first
-  std::vector<PendingFill> fills_;  // covered by notes_
-  std::vector<Task> finish_;        // wait for a cycle that begins after they were given
-  std::vector<Task> finishing_;     // wait for the present cycle
+  absl::btree_map<StreamId, CommitNote> notes_;  // the latest of each, not committed yet
+  std::vector<PendingFill> fills_;               // covered by notes_
+  std::vector<Task> finish_;     // wait for a cycle that begins after they were given
+  std::vector<Task> finishing_;  // wait for the present cycle
 };
 
 }  // namespace tributary

@@ -194,9 +194,9 @@ class Store {
 
   // Makes the notes durable: syncs mirrors and directories, then one registry transaction, in this
   // order. Streams whose sync failed are sealed, and are in the answer as such; see FORMAT.md. An
-  // error (the registry's) advances nothing, and the notes must be given again, before newer ones.
-  // After any error but ResourceExhausted the registry refuses everything until the store is opened
-  // again: end the process.
+  // error (the registry's) advances nothing, and the notes must be given again, or newer ones of
+  // the same streams. After any error but ResourceExhausted the registry refuses everything until
+  // the store is opened again: end the process.
   virtual absl::StatusOr<std::vector<DurableAdvance>> Commit(std::vector<CommitNote> notes) = 0;
 
   // A small durable fact of the collector itself ("port"). nullopt if unset.

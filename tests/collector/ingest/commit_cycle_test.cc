@@ -81,6 +81,21 @@ TEST_F(CommitCycleTest, Fault10_WithoutSpaceTheNotesAreGivenAgain) {
   EXPECT_TRUE(site_.fatal.ok());
 }
 
+TEST_F(CommitCycleTest, Fault10_NotesDoNotPileUpWhileThereIsNoRoomForThem) {
+  ScriptedAgent agent(&site_);
+  agent.Welcomed()->Open(1, "a.tfevents");
+  site_.store.commit_error = absl::ResourceExhaustedError("no space for the registry");
+  for (uint64_t i = 0; i < 1000; ++i) {
+    agent.Send(1, i, "x");
+    site_.Pass(absl::Seconds(1));
+  }
+  EXPECT_GE(site_.store.commits, 900);
+  EXPECT_EQ(site_.store.notes_of_commits.back(), 1u);
+  site_.store.commit_error = absl::OkStatus();
+  site_.Pass(absl::Seconds(2));
+  EXPECT_EQ(agent.Durable(1), 1000u);
+}
+
 TEST_F(CommitCycleTest, Fault9_AnyOtherErrorOfTheRegistryEndsTheProcessAndAcknowledgesNothing) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Open(1, "a.tfevents");
