@@ -1,6 +1,7 @@
 """A service of a node for the tests of the gateway: downloads, uploads, events and a WebSocket, with the standard library only.
 
-usage: gateway_service.py PORT_FILE
+usage: gateway_service.py PORT_FILE            on a port of the system's choice
+       gateway_service.py --port PORT [PREFIX]  whose paths begin with the prefix
 
 GET /bytes/N      N bytes, with their length          POST /upload   their count and SHA-256
 GET /chunks/N     N chunks "chunk i\\n"                GET /events    three server-sent events, then none for ever
@@ -13,12 +14,14 @@ import base64
 import hashlib
 import http.server
 import json
-import os
 import pathlib
 import socketserver
 import struct
 import sys
 import time
+
+
+PREFIX = sys.argv[3] if len(sys.argv) > 3 else ""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -37,7 +40,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        path = self.path.split("?")[0].removeprefix(os.environ.get("PREFIX", ""))
+        path = self.path.split("?")[0].removeprefix(PREFIX)
         _, kind, *rest = path.split("/")
         count = int(rest[0]) if rest and rest[0] else 0
         if kind == "bytes" or kind == "slow":
@@ -79,7 +82,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif kind == "ws":
             self.web_socket()
         else:
-            self.answer(b"<!doctype html><title>a node's page</title><h1>A page of the node</h1><p id=echo>waiting</p>"
+            self.answer(b"<!doctype html><title>a node's page</title><link rel=icon href=data:,><h1>A page of the node</h1><p id=echo>waiting</p>"
                         b"<script>const s = new WebSocket(new URL('ws', location.href).href.replace('http', 'ws'));"
                         b"s.onopen = () => s.send('hello');"
                         b"s.onmessage = (e) => { document.getElementById('echo').textContent = 'echo ' + e.data; };</script>", "text/html")
@@ -140,8 +143,11 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 if __name__ == "__main__":
-    server = Server(("127.0.0.1", 0), Handler)
-    port_file = pathlib.Path(sys.argv[1])
-    port_file.with_suffix(".new").write_text(str(server.server_port))
-    port_file.with_suffix(".new").rename(port_file)
+    if sys.argv[1] == "--port":
+        server = Server(("127.0.0.1", int(sys.argv[2])), Handler)
+    else:
+        server = Server(("127.0.0.1", 0), Handler)
+        port_file = pathlib.Path(sys.argv[1])
+        port_file.with_suffix(".new").write_text(str(server.server_port))
+        port_file.with_suffix(".new").rename(port_file)
     server.serve_forever()

@@ -1,6 +1,11 @@
 """Machines of their own: network namespaces that reach this machine over a cable that can be pulled. Needs root."""
 
+import contextlib
 import os
+import pathlib
+import re
+import shutil
+import signal
 import subprocess
 
 import pytest
@@ -16,21 +21,30 @@ class FarNodes:
     """Nodes whose names of interfaces and addresses are this process's own, so that tests may run beside each other."""
 
     def __init__(self):
-        if os.geteuid() != 0:
-            pytest.skip("a network namespace needs root")
+        if os.geteuid() != 0 or shutil.which("ip") is None:
+            pytest.skip("network namespaces need root and iproute2")
+        self.remove_leftovers()
         self.names = {}
         self.cables = 0
         self.net = f"10.{200 + os.getpid() // 250 % 50}.{os.getpid() % 250}"
 
+    @staticmethod
+    def remove_leftovers():
+        """Of test runs that were killed."""
+        for line in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.splitlines():
+            made = re.match(r"tributary-(\d+)-", line)
+            if made and not pathlib.Path("/proc", made[1]).exists():
+                subprocess.run(["ip", "netns", "del", line.split()[0]], capture_output=True)
+
     def make(self, name):
         """The namespace of a new node, which has `address(name)`, and for which this machine is `gateway(name)`."""
-        namespace = f"t{os.getpid()}{name}"
+        namespace, device = f"tributary-{os.getpid()}-{name}", f"t{os.getpid()}{name}"
         number = 4 * len(self.names)
         self.names[name] = (namespace, number)
         ip("netns", "add", namespace)
-        ip("link", "add", namespace, "type", "veth", "peer", "name", "eth0", "netns", namespace)
-        ip("addr", "add", self.gateway(name) + "/30", "dev", namespace)
-        ip("link", "set", namespace, "up")
+        ip("link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+        ip("addr", "add", self.gateway(name) + "/30", "dev", device)
+        ip("link", "set", device, "up")
         ip("-n", namespace, "addr", "add", self.address(name) + "/30", "dev", "eth0")
         ip("-n", namespace, "link", "set", "eth0", "up")
         ip("-n", namespace, "link", "set", "lo", "up")
@@ -63,5 +77,8 @@ class FarNodes:
 
     def close(self):
         for namespace, _ in self.names.values():
-            subprocess.run(["ip", "link", "del", namespace], capture_output=True)
+            # What a test left running would keep the namespace alive without its name.
+            for pid in subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True).stdout.split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
             subprocess.run(["ip", "netns", "del", namespace], capture_output=True)
