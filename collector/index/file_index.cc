@@ -31,6 +31,8 @@ ColumnFileIndex::ColumnFileIndex(EventFileIdentity identity, std::shared_ptr<Rec
       metadata_(std::move(metadata)),
       run_changes_(std::move(run_changes)) {
   StartOver();
+  MutexLock lock(&content_mu_);
+  content_ = present_;
 }
 
 void ColumnFileIndex::StartOver() {
@@ -45,11 +47,19 @@ void ColumnFileIndex::StartOver() {
   const std::optional<int64_t> second = ParseWriter(identity_.file_name).start_second;
   last_wall_time_ = second.has_value() ? static_cast<double>(*second) : 0;
   MutexLock lock(&content_mu_);
-  content_ = std::make_shared<FileContent>();
+  present_ = std::make_shared<FileContent>();
 }
 
 void ColumnFileIndex::Reset() {
   StartOver();
+  Show();
+}
+
+void ColumnFileIndex::Show() {
+  {
+    MutexLock lock(&content_mu_);
+    content_ = present_;
+  }
   TellChange(true, true);
 }
 
@@ -266,7 +276,7 @@ void ColumnFileIndex::Publish() {
   staged_.at_zeros = reader_->at_zeros();
   staged_.stuck_at_zeros = reader_->stuck_at_zeros();
   staged_.pending_damage = reader_->pending_damage();
-  const std::shared_ptr<FileContent> content = this->content();
+  const std::shared_ptr<FileContent> content = present();
   bool first_records = false;
   {
     MutexLock lock(&content->mu);
@@ -298,8 +308,13 @@ std::shared_ptr<FileContent> ColumnFileIndex::content() const {
   return content_;
 }
 
+std::shared_ptr<FileContent> ColumnFileIndex::present() const {
+  MutexLock lock(&content_mu_);
+  return present_;
+}
+
 FileContent::Facts ColumnFileIndex::GetFacts() const {
-  const std::shared_ptr<FileContent> content = this->content();
+  const std::shared_ptr<FileContent> content = present();
   MutexLock lock(&content->mu);
   return content->facts;
 }
@@ -313,7 +328,7 @@ uint64_t ColumnFileIndex::boundary_offset() const { return GetFacts().boundary_o
 bool ColumnFileIndex::framing_holds() const { return GetFacts().framing_holds; }
 
 std::vector<Damage> ColumnFileIndex::damage() const {
-  const std::shared_ptr<FileContent> content = this->content();
+  const std::shared_ptr<FileContent> content = present();
   MutexLock lock(&content->mu);
   std::vector<Damage> all = content->damage;
   if (content->facts.pending_damage.has_value()) all.push_back(*content->facts.pending_damage);

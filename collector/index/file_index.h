@@ -39,6 +39,8 @@ class ColumnFileIndex : public FileIndex {
 
   void Append(absl::string_view bytes) override;
   void Reset() override;
+  void BeginAnew() override { StartOver(); }
+  void Show() override;
   bool at_zeros() const override;
   bool stuck_at_zeros() const override;
   void TakeZerosAsDamage() override;
@@ -55,6 +57,7 @@ class ColumnFileIndex : public FileIndex {
   void SetRunChanges(std::shared_ptr<ChangeCounts> run_changes) ABSL_LOCKS_EXCLUDED(changes_mu_);
   const EventFileIdentity& identity() const { return identity_; }
   const std::shared_ptr<RecordSource>& source() const { return source_; }
+  // As readers see it.
   std::shared_ptr<FileContent> content() const ABSL_LOCKS_EXCLUDED(content_mu_);
 
  private:
@@ -66,6 +69,7 @@ class ColumnFileIndex : public FileIndex {
     uint64_t payload_bytes = 0;
   };
 
+  std::shared_ptr<FileContent> present() const ABSL_LOCKS_EXCLUDED(content_mu_);
   FileContent::Facts GetFacts() const;
   void ReadRecords();
   void OnRecord(const TfRecordReader::Record& record);
@@ -107,7 +111,8 @@ class ColumnFileIndex : public FileIndex {
   Mutex changes_mu_;
   std::shared_ptr<ChangeCounts> run_changes_ ABSL_GUARDED_BY(changes_mu_);
   mutable Mutex content_mu_;
-  std::shared_ptr<FileContent> content_ ABSL_GUARDED_BY(content_mu_);
+  std::shared_ptr<FileContent> present_ ABSL_GUARDED_BY(content_mu_);  // that Append goes to
+  std::shared_ptr<FileContent> content_ ABSL_GUARDED_BY(content_mu_);  // that is shown
 };
 
 }  // namespace tributary

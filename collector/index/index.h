@@ -30,8 +30,8 @@ struct EventFileIdentity {
   bool merge = false;
 };
 
-// One event file's part of the index. Append, Reset, Rewind and TakeZerosAsDamage only by its
-// owner; the rest is thread-safe.
+// One event file's part of the index. Append, Reset, BeginAnew, Show, Rewind and TakeZerosAsDamage
+// only by its owner; the rest is thread-safe.
 class FileIndex {
  public:
   virtual ~FileIndex() = default;
@@ -39,8 +39,12 @@ class FileIndex {
   // Indexes the next bytes of the file, which may begin and end inside a record; readers see them
   // when this returns.
   virtual void Append(absl::string_view bytes) = 0;
-  // Forgets everything, for a new generation or a filled hole: Append starts again at offset 0.
+  // Forgets everything, for a new generation: Append starts again at offset 0.
   virtual void Reset() = 0;
+  // As Reset, but readers of the index see what it had until Show: for a file that gained records
+  // in its midst. Whatever is asked of this object is about what was appended since.
+  virtual void BeginAnew() = 0;
+  virtual void Show() = 0;
 
   // See TfRecordReader.
   virtual bool at_zeros() const = 0;

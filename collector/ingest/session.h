@@ -179,6 +179,9 @@ class Session {
   std::optional<MessageRefusal> CheckOffer(const StreamEntry& entry, const StreamOffer& offer);
   void TakeOffer(uint32_t number, const StreamOffer& offer);
 
+  // Whether so many more orders may wait at shards. If not, `bytes` of credit are used up and the
+  // session is refused.
+  bool MayBeInFlight(uint64_t slices, uint64_t bytes);
   void OnChunk(ingest::v1::Chunk chunk);
   // All slices belong to streams of the one shard.
   void Append(int shard, std::vector<ShardSlice> slices);
@@ -213,7 +216,7 @@ class Session {
   absl::flat_hash_map<uint32_t, OpenStream> open_;
   std::vector<uint32_t> dirty_;
   bool batch_under_way_ = false;
-  uint64_t slices_in_flight_ = 0;  // parts of side files too
+  uint64_t slices_in_flight_ = 0;  // fills and parts of side files too
   bool sent_assets_ = false;
 
   uint64_t pings_ = 0;

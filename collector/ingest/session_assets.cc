@@ -21,13 +21,7 @@ void Session::OnAssetPart(ingest::v1::AssetPart part) {
     Refuse(ingest::v1::REFUSAL_REASON_PROTOCOL, "a part of a side file without credit for it");
     return;
   }
-  if (slices_in_flight_ >= context_->limits.slices_in_flight_max) {
-    context_->pool->Finish(id_, bytes);
-    Refuse(ingest::v1::REFUSAL_REASON_LIMIT,
-           absl::StrCat("slices in flight are ", slices_in_flight_ + 1, ", at most ",
-                        context_->limits.slices_in_flight_max, " allowed"));
-    return;
-  }
+  if (!MayBeInFlight(1, bytes)) return;
   context_->metrics->BytesAccepted(bytes);
   last_bytes_ = context_->clock->Wall();
   context_->host->WantsFlush(this);

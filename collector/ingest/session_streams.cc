@@ -26,6 +26,15 @@ absl::string_view Shortened(absl::string_view text) {
 
 }  // namespace
 
+bool Session::MayBeInFlight(uint64_t slices, uint64_t bytes) {
+  if (slices_in_flight_ + slices <= context_->limits.slices_in_flight_max) return true;
+  context_->pool->Finish(id_, bytes);
+  Refuse(ingest::v1::REFUSAL_REASON_LIMIT,
+         absl::StrCat("slices in flight are ", slices_in_flight_ + slices, ", at most ",
+                      context_->limits.slices_in_flight_max, " allowed"));
+  return false;
+}
+
 void Session::OnChunk(ingest::v1::Chunk chunk) {
   uint64_t bytes = 0;
   if (auto refusal = CheckChunk(chunk, context_->limits, &bytes); refusal.has_value()) {
@@ -38,14 +47,7 @@ void Session::OnChunk(ingest::v1::Chunk chunk) {
                         context_->pool->held_bytes(id_)));
     return;
   }
-  const auto slices = static_cast<uint64_t>(chunk.slices_size());
-  if (slices_in_flight_ + slices > context_->limits.slices_in_flight_max) {
-    context_->pool->Finish(id_, bytes);
-    Refuse(ingest::v1::REFUSAL_REASON_LIMIT,
-           absl::StrCat("slices in flight are ", slices_in_flight_ + slices, ", at most ",
-                        context_->limits.slices_in_flight_max, " allowed"));
-    return;
-  }
+  if (!MayBeInFlight(static_cast<uint64_t>(chunk.slices_size()), bytes)) return;
   context_->metrics->BytesAccepted(bytes);
   last_bytes_ = context_->clock->Wall();
   std::vector<std::vector<ShardSlice>> by_shard(static_cast<size_t>(context_->delivery->shards()));
@@ -122,6 +124,7 @@ void Session::OnFill(ingest::v1::Fill fill) {
     Refuse(ingest::v1::REFUSAL_REASON_PROTOCOL, "a fill without credit for it");
     return;
   }
+  if (!MayBeInFlight(1, bytes)) return;
   context_->metrics->BytesAccepted(bytes);
   const OpenStream* open = FindEvents(fill.stream());
   if (open == nullptr) {
@@ -141,6 +144,7 @@ void Session::OnFill(ingest::v1::Fill fill) {
   order.data = std::move(*fill.mutable_data());
   const ByteRange range = {order.offset, bytes};
   const Generation generation = order.generation;
+  ++slices_in_flight_;
   context_->delivery->Fill(
       std::move(order), [context = context_, id = id_, number = fill.stream(), generation,
                          range](std::optional<SliceRefusal> refusal) {
@@ -156,6 +160,7 @@ void Session::OnFill(ingest::v1::Fill fill) {
         Session* session = context->host->FindSession(id);
         context->host->WantsFlush(session);
         if (session == nullptr) return;
+        --session->slices_in_flight_;
         if (refusal.has_value()) {
           session->RefuseStream(refusal->reason, refusal->detail, number, refusal->wanted_offset);
           return;

@@ -229,8 +229,9 @@ std::optional<SliceRefusal> Shard::Fill(const FillOrder& order) {
   fill.generation = order.generation;
   fill.range = {order.offset, order.data.size()};
   fills_.push_back(fill);
-  // Records that were damage may be whole now.
-  Restart(state);
+  if (state->index != nullptr) {
+    state->filled_from = std::min(state->filled_from.value_or(order.offset), order.offset);
+  }
   deps_.events->OnDirty();
   return std::nullopt;
 }
@@ -242,6 +243,7 @@ StreamOffer Shard::Resume(const std::shared_ptr<MirrorStream>& stream) {
   CHECK(it != streams_.end() && it->second->suspended, "Stream ", stream->id().value(),
         " is resumed and was not suspended.");
   it->second->suspended = false;
+  TakeFills(it->second.get());
   if (it->second->index != nullptr) StartCatchUp(it->second.get());
   return Offer(stream, std::nullopt);
 }
@@ -249,6 +251,7 @@ StreamOffer Shard::Resume(const std::shared_ptr<MirrorStream>& stream) {
 ShardNotes Shard::Note() {
   ShardNotes notes;
   notes.fills = std::exchange(fills_, {});
+  for (const PendingFill& fill : notes.fills) TakeFills(streams_.at(fill.stream).get());
   notes.notes = deps_.store->NoteDirty(options_.number);
   return notes;
 }
@@ -266,6 +269,7 @@ void Shard::Feed(State* state, absl::string_view bytes) {
   // While it catches up, the row's boundary is the better one.
   if (state->index->indexed_bytes() == state->stream->received()) {
     state->stream->SetBoundary(state->index->boundary_offset(), state->index->framing_holds());
+    if (std::exchange(state->anew, false)) state->index->Show();
   }
   if (state->hole_begin.has_value()) NoteHole(state);
   LookAtZeros(state);
@@ -275,6 +279,21 @@ void Shard::Restart(State* state) {
   state->rewinds = state->stream->rewinds();
   if (state->index == nullptr) return;
   state->index->Reset();
+  state->filled_from.reset();
+  state->anew = false;
+  state->hole_begin.reset();
+  StartCatchUp(state);
+}
+
+void Shard::TakeFills(State* state) {
+  // Suspended: Resume comes back to it.
+  if (!state->filled_from.has_value() || state->suspended) return;
+  const uint64_t filled_from = *std::exchange(state->filled_from, std::nullopt);
+  // A new index that has not come so far yet finds them by itself.
+  if (state->anew && state->index->indexed_bytes() <= filled_from) return;
+  // Records that were damage may be whole now.
+  state->index->BeginAnew();
+  state->anew = true;
   state->hole_begin.reset();
   StartCatchUp(state);
 }

@@ -4,7 +4,8 @@
 //
 // A stream is indexed in step with its mirror, or its index is behind (after a start, a seal or a
 // fill): then it catches up from the mirror file in parts, and bytes that arrive meanwhile go to
-// the mirror only. `visible` is what both have; viewers see it and agents are told it.
+// the mirror only. `visible` is what both have; viewers see it and agents are told it. After fills,
+// once for all between two notes, viewers see the former index until the new one has caught up.
 //
 // Zeros where a record must be are damage at once: the agent waited for them to be filled before it
 // sent them, and if they are filled after all, a fill tells. They are noted as unfilled, so that
@@ -180,6 +181,9 @@ class Shard {
     bool catching_up = false;
     bool loading = false;  // counted in loading_
     bool zeros_watched = false;
+    // The lowest offset of fills that the index knows nothing of.
+    std::optional<uint64_t> filled_from;
+    bool anew = false;  // viewers see the former index
     // Of a hole that was given up and is not left yet: where it begins, and to where its zeros are
     // noted.
     std::optional<uint64_t> hole_begin;
@@ -197,6 +201,8 @@ class Shard {
   SliceRefusal RefuseBy(const absl::Status& status, const State& state, uint32_t number);
   void Feed(State* state, absl::string_view bytes);
   void Restart(State* state);
+  // The index is to know of the fills.
+  void TakeFills(State* state);
   void StartCatchUp(State* state);
   void CatchUp(StreamId id);
   void EndLoading(State* state);

@@ -147,6 +147,28 @@ TEST_F(SessionTest, Malicious_TooManySlicesInFlight) {
   EXPECT_EQ(site.store.Find("node07", "run/events.out.tfevents.1.h")->received(), 4u);
 }
 
+TEST_F(SessionTest, Malicious_TooManyFillsInFlight) {
+  Ingest::Options options;
+  options.limits.slices_in_flight_max = 4;
+  IngestSite site(options);
+  site.Start();
+  ScriptedAgent agent(&site);
+  agent.Welcomed()->Open(1, "run/events.out.tfevents.1.h");
+  agent.Send(1, 0, std::string(100, '\0'));
+  ScriptedAgent::Message fill;
+  fill.mutable_fill()->set_stream(1);
+  fill.mutable_fill()->set_data("x");
+  // Those that were answered are not in flight any more.
+  for (int i = 0; i < 10; ++i) agent.Say(fill);
+  EXPECT_FALSE(agent.ended());
+  site.shards_frozen = true;
+  for (int i = 0; i < 4; ++i) agent.Say(fill);
+  EXPECT_FALSE(agent.ended());
+  agent.Say(fill);
+  EXPECT_EQ(agent.Refused(), ingest::v1::REFUSAL_REASON_LIMIT);
+  EXPECT_TRUE(agent.ended());
+}
+
 TEST_F(SessionTest, Fault37_BytesForAStreamThatWasNeverOpened) {
   ScriptedAgent agent(&site_);
   agent.Welcomed()->Send(9, 0, "bytes");

@@ -280,6 +280,51 @@ TEST_F(ShardTest, Fault26_Zeros_OnlyZerosAreNotedAsUnfilled) {
   EXPECT_EQ(stream->unfilled_[0].length_bytes, end - begin);
 }
 
+// A hole is filled in many pieces. Meanwhile viewers see what they saw before, and nobody reads the
+// file again for each of them.
+TEST_F(ShardTest, Fault26_Fill_NoPointVanishesMeanwhile) {
+  const std::string whole = ManyPoints(500);
+  const uint64_t begin = whole.size() / 2;
+  std::string holed = whole;
+  holed.replace(begin, 2000, 2000, '\0');
+  FakeStream* const stream = Recovered("run/a.tfevents", holed);
+  site_.Start();
+  site_.Run();
+  const size_t before = Points();
+  ASSERT_GT(before, 400u);
+  ScriptedAgent agent(&site_);
+  agent.Welcomed()->Open(1, "run/a.tfevents");
+  site_.Pass(absl::Seconds(1));
+  site_.shards_frozen = true;
+  ScriptedAgent::Message fill;
+  fill.mutable_fill()->set_stream(1);
+  for (uint64_t piece = begin; piece < begin + 2000; piece += 100) {
+    fill.mutable_fill()->set_offset(piece);
+    fill.mutable_fill()->set_data(whole.substr(piece, 100));
+    agent.Say(fill);
+  }
+  size_t reads = 0;
+  site_.files.SetInterceptor([&](FakeFileSystem::Call call, const std::string&) {
+    reads += call == FakeFileSystem::Call::kRead ? 1 : 0;
+    return absl::OkStatus();
+  });
+  bool more = true;
+  while (more) {
+    more = false;
+    for (auto& queue : site_.shard_queues) more = queue->RunOne() || more;
+    EXPECT_GE(Points(), before);
+    site_.Run();
+  }
+  EXPECT_EQ(stream->bytes_, whole);
+  site_.shards_frozen = false;
+  site_.Pass(absl::Seconds(1));
+  EXPECT_EQ(Points(), 500u);
+  EXPECT_TRUE(site_.board.Get()->nodes[0].streams[0].holes.empty());
+  site_.files.SetInterceptor(nullptr);
+  // Once or twice as a whole, in parts of 1000 bytes.
+  EXPECT_LE(reads, 3 * whole.size() / 1000);
+}
+
 TEST_F(ShardTest, Fault26_Start_KnownHolesAreNotWaitedForAgain) {
   EventFileBuilder file;
   file.FileVersion().Scalar("loss", Step(1), 1.0f).Scalar("loss", Step(2), 2.0f);
