@@ -45,6 +45,7 @@ class ColumnFileIndex : public FileIndex {
   bool stuck_at_zeros() const override;
   void TakeZerosAsDamage() override;
   bool Rewind() override;
+  uint64_t awaited_end() const override { return reader_->awaited_end(); }
   uint64_t indexed_bytes() const override;
   uint64_t records() const override;
   uint64_t skipped_values() const override;

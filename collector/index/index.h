@@ -53,6 +53,8 @@ class FileIndex {
   // Forgets what was fed after boundary_offset(): Append goes on there, with bytes that may differ,
   // as where zeros were filled meanwhile. False, and nothing done, while framing is lost.
   virtual bool Rewind() = 0;
+  // See TfRecordReader. Only for its owner.
+  virtual uint64_t awaited_end() const = 0;
 
   virtual uint64_t indexed_bytes() const = 0;  // fed so far
   virtual uint64_t records() const = 0;        // whole and decoded

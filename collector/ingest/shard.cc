@@ -18,6 +18,8 @@ using ingest::v1::RefusalReason;
 
 // Of one hole. A real one is one run of zeros.
 constexpr size_t kUnfilledRunsMax = 16;
+// What may go on as unfilled zeros ends so.
+constexpr absl::string_view kUnfilledTail("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", kZeroRunBytesMin);
 
 bool Covers(const ByteRange& range, const ByteRange& other) {
   return range.offset <= other.offset &&
@@ -62,7 +64,7 @@ StreamProgress Shard::ProgressOf(const State& state) const {
   progress.rewinds = state.stream->rewinds();
   progress.generation = state.stream->generation();
   progress.received = state.stream->received();
-  progress.visible = state.index == nullptr
+  progress.visible = state.index == nullptr || progress.received < state.awaited_end
                          ? progress.received
                          : std::min(progress.received, state.index->indexed_bytes());
   return progress;
@@ -176,6 +178,10 @@ std::optional<SliceRefusal> Shard::AppendSlice(State* state, const ShardSlice& s
   if (in_step) {
     Feed(state, absl::string_view(slice.data).substr(slice.data.size() - stored));
   } else {
+    if (Awaits(*state) && absl::EndsWith(slice.data, kUnfilledTail)) {
+      state->fed_at = deps_.clock->Monotonic();
+      WatchZeros(state);
+    }
     StartCatchUp(state);
   }
   return std::nullopt;
@@ -264,16 +270,27 @@ StreamProgress Shard::Rewind(const std::shared_ptr<MirrorStream>& stream) {
 }
 
 void Shard::Feed(State* state, absl::string_view bytes) {
+  state->awaited_end = 0;
   state->index->Append(bytes);
   state->fed_at = deps_.clock->Monotonic();
+  const uint64_t indexed = state->index->indexed_bytes();
+  const uint64_t boundary = state->index->boundary_offset();
   // While it catches up, the row's boundary is the better one.
-  if (state->index->indexed_bytes() == state->stream->received()) {
-    state->stream->SetBoundary(state->index->boundary_offset(), state->index->framing_holds());
+  if (indexed == state->stream->received()) {
+    state->stream->SetBoundary(boundary, state->index->framing_holds());
     if (std::exchange(state->anew, false)) state->index->Show();
   }
   if (state->hole_begin.has_value()) NoteHole(state);
   LookAtZeros(state);
+  if (indexed - boundary > options_.held_bytes_max) AwaitRecord(state);
 }
+
+void Shard::AwaitRecord(State* state) {
+  const uint64_t end = state->index->awaited_end();
+  if (end > 0 && state->index->Rewind()) state->awaited_end = end;
+}
+
+bool Shard::Awaits(const State& state) { return state.stream->received() < state.awaited_end; }
 
 void Shard::Restart(State* state) {
   state->rewinds = state->stream->rewinds();
@@ -281,6 +298,7 @@ void Shard::Restart(State* state) {
   state->index->Reset();
   state->filled_from.reset();
   state->anew = false;
+  state->awaited_end = 0;
   state->hole_begin.reset();
   StartCatchUp(state);
 }
@@ -294,12 +312,14 @@ void Shard::TakeFills(State* state) {
   // Records that were damage may be whole now.
   state->index->BeginAnew();
   state->anew = true;
+  state->awaited_end = 0;
   state->hole_begin.reset();
   StartCatchUp(state);
 }
 
 void Shard::StartCatchUp(State* state) {
-  if (state->catching_up || state->index->indexed_bytes() >= state->stream->received()) return;
+  if (state->catching_up || Awaits(*state)) return;
+  if (state->index->indexed_bytes() >= state->stream->received()) return;
   state->catching_up = true;
   deps_.queue->Post([this, id = state->stream->id()] { CatchUp(id); });
 }
@@ -308,9 +328,11 @@ absl::StatusOr<std::string> Shard::ReadBehind(const State& state) const {
   const uint64_t indexed = state.index->indexed_bytes();
   const uint64_t received = state.stream->received();
   if (indexed >= received) return std::string();
+  const uint64_t awaited = state.awaited_end > indexed ? state.awaited_end - indexed : 0;
   ASSIGN_OR_RETURN(std::unique_ptr<ReadableFile> file,
                    deps_.files->OpenReadable(state.stream->mirror_path()));
-  std::string bytes(std::min(received - indexed, options_.catch_up_part_bytes), '\0');
+  std::string bytes(std::min(received - indexed, std::max(options_.catch_up_part_bytes, awaited)),
+                    '\0');
   ASSIGN_OR_RETURN(const size_t read, file->ReadAt(indexed, absl::MakeSpan(bytes)));
   if (read == 0) {
     return absl::DataLossError(absl::StrCat(state.stream->mirror_path(), " ends at ", indexed,
@@ -356,18 +378,22 @@ void Shard::EndLoading(State* state) {
 void Shard::LookAtZeros(State* state) {
   if (!state->index->at_zeros()) return;
   while (state->index->stuck_at_zeros()) TakeZeros(state);
-  if (!state->index->at_zeros() || state->zeros_watched) return;
-  state->zeros_watched = true;
+  if (state->index->at_zeros()) WatchZeros(state);
+}
+
+void Shard::WatchZeros(State* state) {
+  if (std::exchange(state->zeros_watched, true)) return;
   deps_.queue->PostAfter(options_.zeros_wait, [this, id = state->stream->id()] { ZerosStood(id); });
 }
 
 void Shard::ZerosStood(StreamId id) {
   State* state = streams_.at(id).get();
   state->zeros_watched = false;
-  if (state->suspended || !state->index->at_zeros()) return;
+  if (state->suspended || (!state->index->at_zeros() && !Awaits(*state))) return;
   const absl::Duration stood = deps_.clock->Monotonic() - state->fed_at;
   if (stood >= options_.zeros_wait) {
-    NoteUnfilled(state, state->index->boundary_offset(), state->index->indexed_bytes());
+    NoteUnfilled(state, state->index->boundary_offset(), state->stream->received(),
+                 /*at_end_only=*/true);
     return;
   }
   state->zeros_watched = true;
@@ -396,12 +422,13 @@ void Shard::NoteHole(State* state) {
   state->hole_noted_to = end;
 }
 
-void Shard::NoteUnfilled(State* state, uint64_t begin, uint64_t end) {
+void Shard::NoteUnfilled(State* state, uint64_t begin, uint64_t end, bool at_end_only) {
   MirrorStream* const stream = state->stream.get();
   const auto find = [&]() -> absl::StatusOr<std::vector<ByteRange>> {
     ASSIGN_OR_RETURN(const std::unique_ptr<ReadableFile> file,
                      deps_.files->OpenReadable(stream->mirror_path()));
-    return FindZeroRuns(file.get(), begin, end, kUnfilledRunsMax);
+    return at_end_only ? FindZerosAtEnd(file.get(), begin, end)
+                       : FindZeroRuns(file.get(), begin, end, kUnfilledRunsMax);
   };
   const absl::StatusOr<std::vector<ByteRange>> runs = find();
   if (!runs.ok()) {

@@ -7,6 +7,10 @@
 // the mirror only. `visible` is what both have; viewers see it and agents are told it. After fills,
 // once for all between two notes, viewers see the former index until the new one has caught up.
 //
+// Of a record that arrives in pieces little is kept in memory: its index waits until all of it is
+// in the mirror, and then reads it as a whole. What is in the mirror counts as visible meanwhile,
+// as nothing of it could be seen.
+//
 // Zeros where a record must be are damage at once: the agent waited for them to be filled before it
 // sent them, and if they are filled after all, a fill tells. They are noted as unfilled, so that
 // the comparisons of both sides take them for zeros. Zeros at the end of an unfinished record may
@@ -127,6 +131,8 @@ class Shard {
     int number = 0;
     // How much of a mirror is indexed at once while catching up, in bytes.
     uint64_t catch_up_part_bytes = 1u << 20;
+    // Of an unfinished record of one stream, in memory.
+    uint64_t held_bytes_max = 64u << 10;
     // How long an unfinished record may end in zeros before they are noted as unfilled.
     absl::Duration zeros_wait = absl::Seconds(5);
     // Pause after a mirror could not be read.
@@ -181,6 +187,8 @@ class Shard {
     bool catching_up = false;
     bool loading = false;  // counted in loading_
     bool zeros_watched = false;
+    // The index waits until the mirror reaches it; 0 if it does not wait.
+    uint64_t awaited_end = 0;
     // The lowest offset of fills that the index knows nothing of.
     std::optional<uint64_t> filled_from;
     bool anew = false;  // viewers see the former index
@@ -203,18 +211,23 @@ class Shard {
   void Restart(State* state);
   // The index is to know of the fills.
   void TakeFills(State* state);
+  // Begins anew with the unfinished record, when all of it is there.
+  void AwaitRecord(State* state);
+  static bool Awaits(const State& state);
   void StartCatchUp(State* state);
   void CatchUp(StreamId id);
   void EndLoading(State* state);
   // The next part of the mirror that the index lacks; empty if it lacks nothing.
   absl::StatusOr<std::string> ReadBehind(const State& state) const;
   void LookAtZeros(State* state);
+  void WatchZeros(State* state);
   void ZerosStood(StreamId id);
   void TakeZeros(State* state);
   // What there is of the hole that was given up.
   void NoteHole(State* state);
-  // The zeros in [begin, end) of the mirror are unfilled, as far as is not noted yet.
-  void NoteUnfilled(State* state, uint64_t begin, uint64_t end);
+  // The zeros in [begin, end) of the mirror are unfilled, as far as is not noted yet; or only those
+  // that reach `end`.
+  void NoteUnfilled(State* state, uint64_t begin, uint64_t end, bool at_end_only = false);
 
   const Options options_;
   const Dependencies deps_;

@@ -12,10 +12,15 @@
 
 namespace tributary {
 
+inline constexpr uint64_t kZeroRunBytesMin = 16;
+
 // The first `runs_max` runs of at least 16 zeros in [begin, end) of `file`, in order. Reads in
 // parts of 256 KiB. The file's own error; OutOfRange if it ends before `end`.
 absl::StatusOr<std::vector<ByteRange>> FindZeroRuns(ReadableFile* file, uint64_t begin,
                                                     uint64_t end, size_t runs_max);
+// The one that reaches `end`, or none.
+absl::StatusOr<std::vector<ByteRange>> FindZerosAtEnd(ReadableFile* file, uint64_t begin,
+                                                      uint64_t end);
 
 }  // namespace tributary
 

@@ -309,6 +309,14 @@ uint64_t TfRecordReader::boundary_offset() const { return boundary_; }
 
 uint64_t TfRecordReader::fed_offset() const { return offset_ + carried_bytes() + in_.size(); }
 
+uint64_t TfRecordReader::awaited_end() const {
+  const absl::string_view record = absl::string_view(carry_).substr(carry_begin_);
+  if (state_ != State::kAtRecord || record.size() < kRecordHeaderBytes) return 0;
+  // It was looked at: the length holds its CRC and is no longer than record_bytes_max.
+  return offset_ + kRecordHeaderBytes + LoadLittleEndian<uint64_t>(record.data()) +
+         kRecordFooterBytes;
+}
+
 std::optional<Damage> TfRecordReader::pending_damage() const {
   if (state_ != State::kLost) return std::nullopt;
   return Damage{boundary_, fed_offset() - boundary_, lost_cause_};

@@ -115,6 +115,11 @@ class TfRecordReader {
   // Offset of the next byte to be fed.
   uint64_t fed_offset() const;
 
+  // Where the record ends that begins at boundary_offset, if it is unfinished and held until it is
+  // whole; else 0. A new reader that is fed from there when all of it is there holds nothing. To be
+  // asked when Next has returned nullopt.
+  uint64_t awaited_end() const;
+
   // Memory held for bytes that were fed.
   uint64_t held_bytes() const {
     return carry_.capacity() + (long_ != nullptr ? long_->head.capacity() : 0);

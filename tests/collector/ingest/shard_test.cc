@@ -108,6 +108,92 @@ TEST_F(ShardTest, ProfilerMarksAreMirroredAndNotIndexed) {
   EXPECT_TRUE(site_.index->Runs().empty());
 }
 
+class QuietEvents : public ShardEvents {
+ public:
+  void OnDirty() override {}
+  void OnProgress(StreamProgress) override {}
+};
+
+// All ranks write a graph at once: what is held of unfinished records does not add up.
+TEST_F(ShardTest, Fault19_RecordsInPiecesHoldLittleMemory) {
+  constexpr uint64_t kHeldMax = 1000;
+  constexpr uint64_t kPiece = 700;
+  QuietEvents events;
+  ManualTaskQueue queue(&site_.clock);
+  Shard shard({.catch_up_part_bytes = 4000, .held_bytes_max = kHeldMax},
+              {&site_.store, site_.index.get(), &site_.files, &site_.clock, &queue, &events,
+               &site_.metrics, &site_.log});
+  EventFileBuilder builder;
+  builder.FileVersion().Scalar("loss", Step(1), 1.0f);
+  const uint64_t boundary = builder.size_bytes();
+  const std::string file = builder.Text("graph", Step(1), std::string(20'000, 'x'))
+                               .Scalar("loss", Step(2), 2.0f)
+                               .Build();
+  std::vector<std::shared_ptr<FakeStream>> streams;
+  std::vector<std::shared_ptr<FileIndex>> indexes;
+  for (int i = 0; i < 200; ++i) {
+    StreamRequest request;
+    request.identity = {absl::StrCat("node", i), "", "a.tfevents"};
+    request.run = RunName(request.identity.node);
+    streams.push_back(site_.store.Add(request));
+    indexes.push_back(shard.Offer(streams.back(), std::nullopt).index);
+  }
+  for (uint64_t at = 0; at < file.size(); at += kPiece) {
+    for (size_t i = 0; i < streams.size(); ++i) {
+      ShardSlice slice;
+      slice.stream = streams[i];
+      slice.offset = at;
+      slice.data = file.substr(at, kPiece);
+      const AppendResult result = shard.Append({slice});
+      queue.RunAll();
+      EXPECT_TRUE(result.refusals.empty());
+      EXPECT_LE(indexes[i]->indexed_bytes() - indexes[i]->boundary_offset(), kHeldMax);
+      // Nothing that could be seen is missing.
+      ASSERT_EQ(shard.Offer(streams[i], std::nullopt).progress.visible, streams[i]->received());
+      if (at > boundary) {
+        EXPECT_GE(indexes[i]->records(), 2u);
+      }
+    }
+  }
+  for (const auto& index : indexes) EXPECT_EQ(index->records(), 4u);
+}
+
+// The same for what recovery kept, and where the record never ends.
+TEST_F(ShardTest, Start_AnUnfinishedRecordHoldsUpNothing) {
+  EventFileBuilder file;
+  file.FileVersion().Scalar("loss", Step(1), 1.0f);
+  file.Text("graph", Step(1), std::string(200'000, 'x')).TruncatedBy(100);
+  Recovered("run/a.tfevents", file.Build());
+  site_.Start();
+  site_.Run();
+  EXPECT_EQ(site_.ingest->streams_loading(), 0);
+  EXPECT_EQ(Points(), 1u);
+}
+
+// Zeros at the end of an unfinished record that is not held.
+TEST_F(ShardTest, Fault26_Zeros_AtTheEndOfALongRecordAreNoted) {
+  EventFileBuilder file;
+  file.FileVersion();
+  file.Text("graph", Step(1), std::string(200'000, 'x')).TruncatedBy(100);
+  const uint64_t begin = 150'000;
+  const uint64_t end = file.size_bytes();
+  file.Hole(begin, end - begin).Hole(1000, 500);
+  const std::string bytes = file.Build();
+  site_.Start();
+  ScriptedAgent agent(&site_);
+  agent.Welcomed()->Open(1, "run/a.tfevents");
+  for (size_t at = 0; at < bytes.size(); at += 8000) agent.Send(1, at, bytes.substr(at, 8000));
+  ASSERT_EQ(agent.Received(1), bytes.size());
+  for (int i = 0; i < 2; ++i) {
+    agent.Beat();
+    site_.Pass(absl::Seconds(5));
+  }
+  FakeStream* const stream = site_.store.Find("node07", "run/a.tfevents");
+  ASSERT_EQ(stream->unfilled_.size(), 1u);
+  EXPECT_EQ(stream->unfilled_[0].offset, begin);
+  EXPECT_EQ(stream->unfilled_[0].length_bytes, end - begin);
+}
+
 // Bytes that are no good records: the mirror has them as they are, what is good is shown, and the
 // hole is told with its place.
 class ShardDamageTest : public ShardTest {

@@ -375,6 +375,27 @@ TEST(TfRecordReaderTest, HeldBytes_ComeBackAfterTheRecord) {
   EXPECT_LE(reader.held_bytes(), 4096u);
 }
 
+TEST(TfRecordReaderTest, AwaitedEnd_OfWhatIsHeldOnly) {
+  const std::string first = EventFileBuilder().Raw("a").Build();
+  const std::string file = EventFileBuilder().Raw("a").Raw(Pattern(100)).Build();
+  for (size_t size = 0; size <= file.size(); ++size) {
+    TfRecordReader reader({});
+    std::vector<Piece> pieces;
+    FeedInParts(&reader, file.substr(0, size), 1, &pieces);
+    uint64_t end = 0;
+    if (size >= kRecordHeaderBytes) end = first.size();
+    if (size >= first.size()) end = 0;
+    if (size >= first.size() + kRecordHeaderBytes && size < file.size()) end = file.size();
+    EXPECT_EQ(reader.awaited_end(), end) << size;
+  }
+  TfRecordReader::Options options;
+  options.record_bytes_max = 10;
+  TfRecordReader reader(options);
+  std::vector<Piece> pieces;
+  FeedInParts(&reader, file.substr(0, 60), 60, &pieces);
+  EXPECT_EQ(reader.awaited_end(), 0u);  // too long to be held
+}
+
 // Garbage without an end: the search keeps no more than a header's beginning.
 TEST(TfRecordReaderTest, HeldBytes_BoundedWhileFramingIsLost) {
   TfRecordReader reader({});
