@@ -9,6 +9,7 @@
 #include "agent/follower.h"
 #include "agent/sender.h"
 #include "common/check.h"
+#include "common/utf8.h"
 
 namespace tributary::agent {
 namespace {
@@ -16,8 +17,9 @@ namespace {
 Tailer::Options TailerOptions(const Agent::Options& options, const SideFileFilter* side_files) {
   Tailer::Options result;
   result.side_files = side_files;
-  for (const ingest::v1::Logdir& logdir : options.hello.logdirs()) {
-    result.roots.push_back(logdir.path());
+  for (const Logdir& logdir : options.logdirs) {
+    result.roots.push_back(logdir.path);
+    result.patterns.push_back(logdir.Pattern());
   }
   result.open_files_max = options.open_files_max;
   return result;
@@ -25,9 +27,7 @@ Tailer::Options TailerOptions(const Agent::Options& options, const SideFileFilte
 
 Delivery::Options DeliveryOptions(const Agent::Options& options) {
   Delivery::Options result;
-  for (const ingest::v1::Logdir& logdir : options.hello.logdirs()) {
-    result.logdir_names.push_back(logdir.name());
-  }
+  for (const Logdir& logdir : options.logdirs) result.logdir_names.push_back(logdir.name);
   result.chunk_bytes_max = options.chunk_bytes_max;
   result.asset_bytes_max = options.side_files.bytes_max;
   return result;
@@ -36,6 +36,11 @@ Delivery::Options DeliveryOptions(const Agent::Options& options) {
 Sender::Options SenderOptions(const Agent::Options& options, Random* random) {
   Sender::Options result;
   result.hello = options.hello;
+  for (const Logdir& logdir : options.logdirs) {
+    ingest::v1::Logdir* const told = result.hello.add_logdirs();
+    told->set_name(logdir.name);
+    told->set_path(ValidUtf8(logdir.Text()));
+  }
   result.taken_wait = options.taken_wait;
   result.hello.set_agent_nonce(random->Hex(16));
   return result;
@@ -77,7 +82,7 @@ struct Agent::Impl {
 };
 
 Agent::Agent(const Options& options, Dependencies dependencies) {
-  CHECK(options.hello.logdirs_size() > 0, "an agent without a logdir");
+  CHECK(!options.logdirs.empty(), "an agent without a logdir");
   impl_ = std::make_unique<Impl>(options, std::move(dependencies));
 }
 

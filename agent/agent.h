@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "agent/logdir.h"
 #include "agent/progress.h"
 #include "agent/side_files.h"
 #include "agent/transport.h"
@@ -49,9 +50,10 @@ using RunNamer =
 class Agent {
  public:
   struct Options {
-    // Sent at the start of each session. Its logdirs are those that are followed, in this order;
-    // agent_nonce is chosen and clock set by the agent. A store_id given here must be the
-    // collector's.
+    // What is followed.
+    std::vector<Logdir> logdirs;
+    // Sent at the start of each session; its logdirs, agent_nonce and clock are set by the agent. A
+    // store_id given here must be the collector's.
     ingest::v1::Hello hello;
     // End as soon as everything that is present at the first look is durable.
     bool once = false;

@@ -14,8 +14,6 @@
 namespace tributary::agent {
 namespace {
 
-constexpr size_t kLogdirNameBytesMax = 200;
-
 absl::Status Invalid(absl::string_view text) { return absl::InvalidArgumentError(text); }
 
 std::string WhereFrom(const std::vector<Options::Effective>& effective, absl::string_view name) {
@@ -110,7 +108,7 @@ absl::Status TakeLogdirs(const AgentOptionValues& values, const std::string& whe
     if (!logdir.ok()) return Invalid(absl::StrCat(where, ": ", logdir.status().message()));
     for (const Logdir& other : config->logdirs) {
       if (other.name != logdir->name) continue;
-      return Invalid(absl::StrCat(where, ": ", other.path, " and ", logdir->path,
+      return Invalid(absl::StrCat(where, ": ", other.Text(), " and ", logdir->Text(),
                                   other.name.empty()
                                       ? " both have no name"
                                       : absl::StrCat(" both have the name \"", other.name, "\""),
@@ -195,41 +193,6 @@ bool IsLoopback(absl::string_view address) {
   return split.has_value() && IsLoopbackHost(split->first);
 }
 
-absl::StatusOr<Logdir> ParseLogdir(const std::string& text, const std::string& working_directory,
-                                   FileSystem* files) {
-  const auto absolute = [&](absl::string_view path) {
-    return CleanPath(absl::StartsWith(path, "/") ? std::string(path)
-                                                 : JoinPath(working_directory, path));
-  };
-  if (text.empty()) return Invalid("an empty directory name");
-  Logdir logdir;
-  const size_t equals = text.find('=');
-  const absl::StatusOr<FileStat> whole = files->Stat(absolute(text));
-  const bool is_path = equals == std::string::npos ||
-                       absl::StrContains(text.substr(0, equals), '/') ||
-                       (whole.ok() && whole->is_directory);
-  std::string path = text;
-  if (!is_path) {
-    logdir.name = text.substr(0, equals);
-    path = text.substr(equals + 1);
-    if (logdir.name.empty())
-      return Invalid(absl::StrCat("\"", text, "\" has an empty name before '='"));
-    if (logdir.name.size() > kLogdirNameBytesMax) {
-      return Invalid(absl::StrCat("the name before '=' has ", logdir.name.size(),
-                                  " bytes, at most ", kLogdirNameBytesMax, " are allowed"));
-    }
-    if (path.empty())
-      return Invalid(absl::StrCat("\"", text, "\" has an empty directory after '='"));
-  }
-  if (absl::StrContains(path, '{')) {
-    return Invalid(absl::StrCat("\"", path,
-                                "\": a '{' in a directory, to take facts from paths, is ",
-                                "not supported yet; give the directory itself"));
-  }
-  logdir.path = absolute(path);
-  return logdir;
-}
-
 Command CommandNamed(absl::string_view name) {
   constexpr std::pair<absl::string_view, Command> kCommands[] = {
       {"run", Command::kRun},
@@ -249,10 +212,13 @@ Command CommandNamed(absl::string_view name) {
   CHECK(false, "Command ", name);
 }
 
-SideFiles::Options SideFilesOf(const AgentOptionValues& values) {
-  return {.projector = values.projector_files,
-          .plugins = values.plugin_files,
-          .bytes_max = values.asset_bytes_max};
+SideFiles::Options SideFilesOf(const AgentConfig& config) {
+  SideFiles::Options options = {.projector = config.values.projector_files,
+                                .plugins = config.values.plugin_files,
+                                .bytes_max = config.values.asset_bytes_max,
+                                .names_above = {}};
+  for (const Logdir& logdir : config.logdirs) options.names_above.push_back(logdir.below.size());
+  return options;
 }
 
 absl::StatusOr<AgentConfig> CheckAgentConfig(const AgentOptionValues& values,

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "agent/logdir.h"
 #include "agent/node_facts.h"
 #include "agent/run_names.h"
 #include "agent/side_files.h"
@@ -62,9 +63,6 @@ void DeclareAgentOptions(AgentOptionValues* values, Options* options);
 // The commented reference configuration, deploy/agent.yaml.
 std::string AgentReferenceYaml();
 
-// What is delivered besides event files.
-SideFiles::Options SideFilesOf(const AgentOptionValues& values);
-
 // The commands of tributary-agent.
 enum class Command {
   kRun,
@@ -95,8 +93,8 @@ struct ServiceOptions {
 struct AgentConfig {
   // HOST:PORT; empty where the command can do without and none was given.
   std::string collector;
-  std::vector<Logdir> logdirs;  // absolute paths
-  // Those of the above that do not exist yet.
+  std::vector<Logdir> logdirs;
+  // Paths of the above that do not exist yet.
   std::vector<std::string> missing_logdirs;
   // From --node or TRIBUTARY_NODE or the file, with its source.
   std::optional<Fact> node;
@@ -106,16 +104,15 @@ struct AgentConfig {
   // Of connect: where it listens; port 0 is any free one.
   std::pair<std::string, uint16_t> listen;
   ServiceOptions service;
+  // Of plan: it is about an agent with a COMMAND, which may be that of one rank.
+  bool wraps_command = false;
   // drain_timeout was given, it is not the default.
   bool has_drain_timeout = false;
   AgentOptionValues values;
 };
 
-// Splits one --logdir: NAME=PATH, or a PATH. A text that is an existing directory, or has a '/'
-// before its first '=', is a PATH. `working_directory` makes the path absolute. InvalidArgument for
-// an empty name or path, a name of more than 200 bytes, and a '{' in the path.
-absl::StatusOr<Logdir> ParseLogdir(const std::string& text, const std::string& working_directory,
-                                   FileSystem* files);
+// What is delivered besides event files.
+SideFiles::Options SideFilesOf(const AgentConfig& config);
 
 // Splits "head:6006" or "[::1]:6006" into host and port; nullopt if it is neither. A port below
 // `port_min` is none.

@@ -27,7 +27,10 @@ Options::Program AgentProgram() {
             "there now is safe at the collector. With -- COMMAND, runs it, and delivers what it "
             "wrote before returning its exit code",
             ""},
-           {"plan", "Shows the run name of each file, and why. Sends nothing", ""},
+           {"plan",
+            "Shows the run name of each file, and why, as run would give it with the same "
+            "options, and with -- COMMAND, which is not started. Sends nothing",
+            ""},
            {"check", "Checks the configuration and shows what it comes to", ""},
            {"drain", "Waits until everything that is there now is safe at the collector", ""},
            {"status", "Shows what the collector has of each file", ""},
@@ -88,7 +91,10 @@ void DeclareDelivery(AgentOptionValues* values, Options* options) {
                 .example = "/scratch/logs",
                 .help = "Directory whose event files are followed, with all below it. May be given "
                         "several times; then each but one needs a NAME, which becomes part of the "
-                        "run names. A directory that does not exist yet is waited for.",
+                        "run names. A directory that does not exist yet is waited for. A {FACT} "
+                        "stands for any whole name in the path that begins with no dot, and gives "
+                        "that fact to the run names: '/scratch/{user}/{job}/tb' follows each such "
+                        "directory, also later ones.",
                 .many_values = true});
   options->Add(&values->plaintext,
                {.name = "plaintext",
@@ -148,7 +154,7 @@ void DeclareNames(AgentOptionValues* values, Options* options) {
        .help = "First part of the run names, before the logdir's NAME and the directory. "
                "Takes {node}, {job}, {job_name}, {index}, {rank}, {user} and the keys of "
                "labels; '' for none. Otherwise {job}/node{index} for files of a Slurm job, "
-               "{node} for others."});
+               "{job}/{node} where the path of --logdir gives the job, {node} for others."});
   options->Add(&values->labels,
                {.name = "label",
                 .section = "Names of runs",

@@ -179,9 +179,10 @@ absl::StatusOr<Parsed> Parse(const std::vector<std::string>& arguments, AgentOpt
            }}));
   if (parsed.line.help || parsed.line.version) return parsed;
   const Command command = CommandNamed(parsed.line.command);
-  if (!parsed.line.rest.empty() && command != Command::kRun && command != Command::kExec) {
+  if (!parsed.line.rest.empty() && command != Command::kRun && command != Command::kPlan &&
+      command != Command::kExec) {
     return absl::InvalidArgumentError(
-        absl::StrCat("-- COMMAND belongs to run and exec, not to ", parsed.line.command));
+        absl::StrCat("-- COMMAND belongs to run, plan and exec, not to ", parsed.line.command));
   }
   if (parsed.line.rest.empty() && command == Command::kExec) {
     return absl::InvalidArgumentError("exec: missing; give -- COMMAND ... {port} ...");
@@ -189,6 +190,7 @@ absl::StatusOr<Parsed> Parse(const std::vector<std::string>& arguments, AgentOpt
   if (command == Command::kReferenceConfig) return parsed;
   ASSIGN_OR_RETURN(parsed.config, CheckAgentConfig(*values, options->EffectiveValues(), command,
                                                    WorkingDirectory(), RealFileSystem()));
+  parsed.config.wraps_command = command == Command::kPlan && !parsed.line.rest.empty();
   return parsed;
 }
 

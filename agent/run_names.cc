@@ -16,18 +16,9 @@ namespace tributary::agent {
 namespace {
 
 constexpr absl::string_view kJobTemplate = "{job}/node{index}";
+constexpr absl::string_view kCapturedJobTemplate = "{job}/{node}";
 constexpr absl::string_view kNodeTemplate = "{node}";
 constexpr uint64_t kMountInfoBytesMax = 8u << 20;
-
-bool IsFactName(absl::string_view name) {
-  if (name.empty()) return false;
-  for (const char c : name) {
-    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '-' && c != '.') {
-      return false;
-    }
-  }
-  return true;
-}
 
 NameTemplate BuiltIn(absl::string_view text) {
   absl::StatusOr<NameTemplate> parsed = NameTemplate::Parse(text);
@@ -41,6 +32,20 @@ absl::string_view Directory(absl::string_view relative_path) {
   return slash == absl::string_view::npos ? "" : relative_path.substr(0, slash);
 }
 
+// What the names of `matched` say; as many as the pattern has.
+std::map<std::string, Fact> Captures(const Logdir& logdir, absl::string_view matched) {
+  std::map<std::string, Fact> captures;
+  if (logdir.below.empty()) return captures;
+  const std::vector<absl::string_view> names = absl::StrSplit(matched, '/');
+  CHECK(names.size() == logdir.below.size(), matched);
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (!logdir.below[i].is_capture) continue;
+    captures[logdir.below[i].text] = {std::string(names[i]),
+                                      absl::StrCat("the path ", logdir.Text())};
+  }
+  return captures;
+}
+
 std::optional<Fact> Lookup(const std::map<std::string, Fact>& facts, const std::string& name) {
   const auto found = facts.find(name);
   if (found == facts.end()) return std::nullopt;
@@ -48,34 +53,6 @@ std::optional<Fact> Lookup(const std::map<std::string, Fact>& facts, const std::
 }
 
 }  // namespace
-
-absl::StatusOr<NameTemplate> NameTemplate::Parse(absl::string_view text) {
-  NameTemplate parsed;
-  parsed.text_ = std::string(text);
-  const auto bad = [text](absl::string_view reason) {
-    return absl::InvalidArgumentError(absl::StrCat("template \"", text, "\": ", reason));
-  };
-  while (!text.empty()) {
-    const size_t brace = text.find_first_of("{}");
-    if (brace != 0) {
-      parsed.pieces_.push_back({false, std::string(text.substr(0, brace))});
-      if (brace == absl::string_view::npos) break;
-      text.remove_prefix(brace);
-      continue;
-    }
-    const size_t end = text.find('}');
-    if (text.front() == '}') return bad("a '}' without a '{' before it");
-    if (end == absl::string_view::npos) return bad("a '{' is not closed");
-    const absl::string_view name = text.substr(1, end - 1);
-    if (!IsFactName(name)) {
-      return bad(absl::StrCat("\"{", name, "}\" is no fact: {node}, {job}, {job_name}, {index}, ",
-                              "{rank}, {user}, or the key of a --label"));
-    }
-    parsed.pieces_.push_back({true, std::string(name)});
-    text.remove_prefix(end + 1);
-  }
-  return parsed;
-}
 
 RunNames::RunNames(Options options, Dependencies dependencies)
     : options_(std::move(options)),
@@ -86,9 +63,12 @@ RunNames::RunNames(Options options, Dependencies dependencies)
 absl::StatusOr<StreamNaming> RunNames::Name(const TailedFile& file, const std::string& node) {
   CHECK(file.root >= 0 && static_cast<size_t>(file.root) < options_.logdirs.size(), file.root);
   const Logdir& logdir = options_.logdirs[static_cast<size_t>(file.root)];
-  const absl::string_view directory = Directory(file.relative_path);
-  ASSIGN_OR_RETURN(const RunFacts beside, reader_.For(logdir.path, directory));
-  const Known known = {&beside, &file, &node};
+  const auto [matched, directory] = SplitNames(Directory(file.relative_path), logdir.below.size());
+  const std::map<std::string, Fact> captures = Captures(logdir, matched);
+  ASSIGN_OR_RETURN(
+      const RunFacts beside,
+      reader_.For(matched.empty() ? logdir.path : JoinPath(logdir.path, matched), directory));
+  const Known known = {&beside, &captures, &file, &node};
 
   StreamNaming naming;
   NameTemplate name_template;
@@ -138,9 +118,8 @@ absl::StatusOr<std::optional<Fact>> RunNames::Find(const std::string& fact, cons
     ASSIGN_OR_RETURN(found, PlaceBeside(*known.beside, problem));
   }
   if (!found.has_value()) found = Lookup(known.beside->labels, fact);
-  if (!found.has_value()) {
-    found = Lookup(options_.labels, fact);
-  }
+  if (!found.has_value()) found = Lookup(*known.captures, fact);
+  if (!found.has_value()) found = Lookup(options_.labels, fact);
   if (!found.has_value()) found = Lookup(options_.job.facts, fact);
   if (!found.has_value() && fact == "node") {
     found = options_.node.node;
@@ -166,6 +145,7 @@ absl::StatusOr<NameTemplate> RunNames::TemplateFor(const Known& known) const {
     ASSIGN_OR_RETURN(const std::optional<Fact> place, PlaceBeside(*known.beside, &problem));
     if (place.has_value()) return BuiltIn(kJobTemplate);
   }
+  if (known.captures->contains("job")) return BuiltIn(kCapturedJobTemplate);
   return BuiltIn(kNodeTemplate);
 }
 

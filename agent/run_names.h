@@ -14,37 +14,13 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "agent/agent.h"
+#include "agent/logdir.h"
 #include "agent/mounts.h"
+#include "agent/name_template.h"
 #include "agent/node_facts.h"
 #include "agent/run_facts.h"
 
 namespace tributary::agent {
-
-// "{job}/node{index}": text with facts in braces. A value.
-class NameTemplate {
- public:
-  // InvalidArgument for braces that do not match, and for a name in them that is not made of
-  // letters, digits, '_', '-' and '.'.
-  static absl::StatusOr<NameTemplate> Parse(absl::string_view text);
-
-  struct Piece {
-    bool is_fact = false;
-    std::string text;
-  };
-  const std::vector<Piece>& pieces() const { return pieces_; }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-  std::vector<Piece> pieces_;
-};
-
-// One directory that is followed.
-struct Logdir {
-  // The part of stream identity; empty for a logdir given without one. Holds no '/'.
-  std::string name;
-  std::string path;
-};
 
 // Owned by one thread.
 class RunNames {
@@ -80,6 +56,7 @@ class RunNames {
   // What is known of one stream.
   struct Known {
     const RunFacts* beside;
+    const std::map<std::string, Fact>* captures;
     const TailedFile* file;
     const std::string* node;
   };

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "agent/logdir.h"
 #include "common/file.h"
 #include "tensorboard/plugins/projector_config.pb.h"
 
@@ -70,12 +71,16 @@ std::vector<std::string> ProjectorPaths(absl::string_view text, absl::string_vie
   return paths;
 }
 
+size_t SideFiles::NamesAbove(int root) const {
+  const auto place = static_cast<size_t>(root);
+  return place < options_.names_above.size() ? options_.names_above[place] : 0;
+}
+
 bool SideFiles::Wants(int root, absl::string_view relative_path) const {
   // Whatever is in its name: an uploaded event file is left alone, as everywhere.
   if (absl::StrContains(BaseName(relative_path), "tfevents")) return false;
-  if (options_.plugins && absl::StrContains(absl::StrCat("/", relative_path), "/plugins/")) {
-    return true;
-  }
+  const absl::string_view below = SplitNames(relative_path, NamesAbove(root)).second;
+  if (options_.plugins && absl::StrContains(absl::StrCat("/", below), "/plugins/")) return true;
   if (!options_.projector) return false;
   return BaseName(relative_path) == kConfigName ||
          named_.contains(Place(root, std::string(relative_path)));
@@ -105,9 +110,10 @@ bool SideFiles::Learn(TailedFileId id, Tailer* tailer) {
   if (!got.ok()) return false;
   text.resize(*got);
   bool more = false;
-  const std::string directory =
-      absl::StrContains(file.relative_path, '/') ? std::string(DirName(file.relative_path)) : "";
-  for (const std::string& path : ProjectorPaths(text, directory)) {
+  const auto [above, below] = SplitNames(file.relative_path, NamesAbove(file.root));
+  const absl::string_view directory = absl::StrContains(below, '/') ? DirName(below) : "";
+  for (const std::string& path_below : ProjectorPaths(text, directory)) {
+    const std::string path = JoinPath(above, path_below);
     exceeded_ = exceeded_ || named_.size() >= kNamedMax;
     if (exceeded_ || !named_.emplace(file.root, path).second) continue;
     tailer->LookAt(file.root, path);

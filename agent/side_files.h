@@ -30,6 +30,8 @@ class SideFiles : public SideFileFilter {
     bool plugins = true;
     // A larger file is not followed, in bytes.
     uint64_t bytes_max = 256u << 20;
+    // By root: how many names of a path lead to the logdir of its file. Roots beyond have none.
+    std::vector<size_t> names_above = {};
   };
 
   explicit SideFiles(const Options& options) : options_(options) {}
@@ -47,6 +49,7 @@ class SideFiles : public SideFileFilter {
  private:
   using Place = std::pair<int, std::string>;  // root, path below it
 
+  size_t NamesAbove(int root) const;
   // Reads a configuration. True if it names what was not wanted before.
   bool Learn(TailedFileId id, Tailer* tailer);
 

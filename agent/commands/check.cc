@@ -54,7 +54,7 @@ std::string Json(const AgentConfig& config, const NodeFacts& node,
   absl::StrAppend(&json, "},\"logdirs\":[");
   for (size_t i = 0; i < followed.size(); ++i) {
     absl::StrAppend(&json, i == 0 ? "" : ",", "{\"name\":", JsonString(config.logdirs[i].name),
-                    ",\"path\":", JsonString(config.logdirs[i].path),
+                    ",\"path\":", JsonString(config.logdirs[i].Text()),
                     ",\"files\":", followed[i].files, ",\"bytes\":", followed[i].bytes,
                     ",\"runs\":", followed[i].runs.size(), "}");
   }
@@ -72,7 +72,7 @@ std::string Text(const AgentConfig& config, const NodeFacts& node,
   std::string text = absl::StrCat(TextTable({"OPTION", "VALUE", "FROM"}, rows), "\nnode ",
                                   node.node.value, " (", node.node.source, ")\n");
   for (size_t i = 0; i < followed.size(); ++i) {
-    absl::StrAppend(&text, "logdir ", config.logdirs[i].path, ": ",
+    absl::StrAppend(&text, "logdir ", config.logdirs[i].Text(), ": ",
                     Counted(followed[i].files, "file"), ", ", HumanBytes(followed[i].bytes), ", ",
                     Counted(followed[i].runs.size(), "run"), "\n");
   }

@@ -74,17 +74,18 @@ bool IsDurable(const TailedFile& file, const ingest::v1::StreamDescription& stre
 }
 
 LocalFiles ListLocalFiles(const AgentConfig& config, const World& world, Listed listed) {
-  SideFiles::Options which;
-  if (listed == Listed::kAllFiles) {
-    which = SideFilesOf(config.values);
-  } else {
+  SideFiles::Options which = SideFilesOf(config);
+  if (listed == Listed::kEventFiles) {
     which.projector = false;
     which.plugins = false;
   }
   SideFiles side_files(which);
   Tailer::Options options;
   options.side_files = &side_files;
-  for (const Logdir& logdir : config.logdirs) options.roots.push_back(logdir.path);
+  for (const Logdir& logdir : config.logdirs) {
+    options.roots.push_back(logdir.path);
+    options.patterns.push_back(logdir.Pattern());
+  }
   CountingNotifier notifier;
   Tailer tailer(options, {.files = world.files, .clock = world.clock, .notifier = &notifier});
   LocalFiles local;

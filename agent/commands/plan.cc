@@ -84,8 +84,7 @@ absl::StatusOr<std::vector<PlannedFile>> MakePlan(const AgentConfig& config, con
   }
   const LocalFiles local = ListLocalFiles(config, world);
   for (const std::string& problem : local.problems) PrintError(world, problem);
-  // An agent for the whole node is planned: one that wraps a command may know more.
-  RunNames names(NamesOf(config, node, false, world), NamesWorld(world));
+  RunNames names(NamesOf(config, node, config.wraps_command, world), NamesWorld(world));
   std::vector<std::pair<PlannedFile, StreamNaming>> named;
   std::map<std::string, std::string> shown;
   for (const auto& [key, file] : local.files) {

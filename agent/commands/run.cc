@@ -8,7 +8,6 @@
 #include "agent/commands/listing.h"
 #include "agent/commands/text.h"
 #include "common/status_macros.h"
-#include "common/utf8.h"
 
 namespace tributary::agent {
 namespace {
@@ -120,21 +119,17 @@ absl::Status RunCommand::StartAdmin() {
 
 void RunCommand::StartThread(const NodeFacts& node) {
   Agent::Options options;
+  options.logdirs = config_.logdirs;
   options.once = once_;
   options.open_files_max = static_cast<int>(config_.values.open_files_max);
   options.chunk_bytes_max = config_.values.chunk_bytes_max;
-  options.side_files = SideFilesOf(config_.values);
+  options.side_files = SideFilesOf(config_);
   options.taken_wait = TakenWait();
   options.hello.set_protocol_version(1);
   options.hello.set_agent_version(world_.version);
   *options.hello.mutable_node() = ToProto(node, config_);
   options.hello.set_store_id(config_.store);
   options.hello.set_pid(world_.pid);
-  for (const Logdir& logdir : config_.logdirs) {
-    ingest::v1::Logdir* const told = options.hello.add_logdirs();
-    told->set_name(logdir.name);
-    told->set_path(ValidUtf8(logdir.path));
-  }
   auto names = std::make_shared<RunNames>(NamesOf(config_, node, child_ != nullptr, world_),
                                           NamesWorld(world_));
   notifier_ = world_.make_notifier();

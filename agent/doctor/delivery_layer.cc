@@ -34,19 +34,24 @@ Delivered Compare(const LocalFiles& local, const KeptStreams& kept) {
   return delivered;
 }
 
+// For a shell.
+std::string Given(const Logdir& logdir) {
+  return logdir.below.empty() ? logdir.path : absl::StrCat("'", logdir.Text(), "'");
+}
+
 std::string RunLine(const AgentConfig& config) {
   std::string line = absl::StrCat("tributary-agent --collector ", config.collector,
                                   IsLoopback(config.collector) ? "" : " --plaintext");
   for (const Logdir& logdir : config.logdirs) {
     absl::StrAppend(&line, " --logdir ", logdir.name.empty() ? "" : absl::StrCat(logdir.name, "="),
-                    logdir.path);
+                    Given(logdir));
   }
   return line;
 }
 
 bool Follows(const ingest::v1::AgentDescription& agent, const Logdir& wanted) {
   return std::any_of(agent.logdirs().begin(), agent.logdirs().end(), [&](const auto& logdir) {
-    return logdir.name() == wanted.name && logdir.path() == wanted.path;
+    return logdir.name() == wanted.name && logdir.path() == wanted.Text();
   });
 }
 
@@ -83,9 +88,9 @@ Finding CheckDelivery(const NodeView& view, const NodeFacts& node,
       }
     }
     return Fails(kLayer,
-                 absl::StrCat("no agent follows ", logdir.path, ": those of node ", node.node.value,
-                              " follow ", absl::StrJoin(others, ", ")),
-                 absl::StrCat("give that agent --logdir ", logdir.path,
+                 absl::StrCat("no agent follows ", logdir.Text(), ": those of node ",
+                              node.node.value, " follow ", absl::StrJoin(others, ", ")),
+                 absl::StrCat("give that agent --logdir ", Given(logdir),
                               " too, or start one: ", RunLine(*view.config)));
   }
   return Ok(kLayer, absl::StrCat(missing, ", on the way by the agent with pid ",

@@ -58,7 +58,14 @@ Finding MissingLogdir(FileSystem* files, const std::string& path) {
                "agent waits for it");
 }
 
-Finding EmptyLogdir(FileSystem* files, const std::string& path) {
+Finding EmptyLogdir(FileSystem* files, const Logdir& logdir) {
+  if (!logdir.below.empty()) {
+    return Fails(
+        "logdir", absl::StrCat("no event file below any directory ", logdir.Text()),
+        "compare the pattern with the directories that the trainings write to: each {FACT} "
+        "stands for one whole name, and for none that begins with a dot");
+  }
+  const std::string& path = logdir.path;
   const OtherFiles others = LookAround(files, path);
   if (others.count == 0) {
     return Fails("logdir", absl::StrCat(path, " is empty: nothing was written there yet"),
@@ -92,7 +99,7 @@ Finding CheckLogdirs(const NodeView& view) {
     if (absl::IsNotFound(files->Stat(path).status())) return MissingLogdir(files, path);
     // A directory that may not be read is the next layer's.
     if (found[i] == 0 && files->ListEntries(path).ok() && view.local.problems.empty()) {
-      return EmptyLogdir(files, path);
+      return EmptyLogdir(files, view.config->logdirs[i]);
     }
   }
   uint64_t bytes = 0;

@@ -20,17 +20,18 @@ Discovery::Discovery(const Options& options, FileSystem* files, ChangeNotifier* 
     Directory root;
     root.path = options_.roots[i];
     root.root = static_cast<int>(i);
-    directory_by_path_.emplace(root.path, static_cast<DirectoryId>(directories_.size()));
+    root.boundary = static_cast<DirectoryId>(i);
+    directory_by_path_.emplace(root.path, static_cast<DirectoryId>(i));
     directories_.push_back(std::move(root));
-    root_states_.emplace_back();
+    sweep_clean_.push_back(false);
   }
 }
 
 void Discovery::StartSweep() {
   sweep_.clear();
   watches_exhausted_ = absl::OkStatus();
-  for (size_t i = 0; i < root_states_.size(); ++i) {
-    root_states_[i].clean = true;
+  for (size_t i = 0; i < sweep_clean_.size(); ++i) {
+    sweep_clean_[i] = true;
     sweep_.push_back(static_cast<DirectoryId>(i));
   }
 }
@@ -95,6 +96,8 @@ absl::Status Discovery::ListEntries(DirectoryId id, News* news) {
   directories_[id].modified = stat.modified;
   // Watched before it is listed: what appears meanwhile is in the list, in the events, or in both.
   WatchDirectory(id);
+  const std::optional<std::string>* const next = NextName(id);
+  if (next != nullptr && next->has_value()) return ListOne(id, **next, news);
   ASSIGN_OR_RETURN(const std::vector<DirectoryEntry> entries,
                    file_system_->ListEntries(directories_[id].path));
   names_in_listing_.clear();
@@ -106,15 +109,40 @@ absl::Status Discovery::ListEntries(DirectoryId id, News* news) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Discovery::IsFollowed(DirectoryId id, const FileStat& stat) {
+// Looks for the one name of interest: a home directory may be large, or may be entered and not
+// read.
+absl::Status Discovery::ListOne(DirectoryId id, const std::string& name, News* news) {
+  names_in_listing_.clear();
+  const absl::StatusOr<FileStat> stat = file_system_->Stat(JoinPath(directories_[id].path, name));
+  if (stat.ok() && stat->is_directory) {
+    names_in_listing_.insert(name);
+    TakeDirectory(id, name, /*link=*/true);
+  } else if (!stat.ok() && !absl::IsNotFound(stat.status())) {
+    return stat.status();
+  }
+  VanishUnseen(id, news);
+  return absl::OkStatus();
+}
+
+const std::optional<std::string>* Discovery::NextName(DirectoryId id) const {
   const Directory& directory = directories_[id];
+  const auto root = static_cast<size_t>(directory.root);
+  if (root >= options_.patterns.size()) return nullptr;
+  const PathPattern& pattern = options_.patterns[root];
+  const auto depth = static_cast<size_t>(directory.depth);
+  return depth < pattern.size() ? &pattern[depth] : nullptr;
+}
+
+absl::StatusOr<bool> Discovery::IsFollowed(DirectoryId id, const FileStat& stat) {
+  Directory& directory = directories_[id];
   if (is_root(id) || directory.link) {
     ASSIGN_OR_RETURN(std::string real, file_system_->RealPath(directory.path));
-    if (is_root(id)) {
-      root_states_[static_cast<size_t>(directory.root)].real_path = std::move(real);
-    } else if (!IsBelow(real, directory.root)) {
-      return false;
-    }
+    const DirectoryId above = directory.boundary == id ? directory.parent : directory.boundary;
+    if (!is_root(id) && !IsBelow(real, above)) return false;
+    if (directory.boundary == id) directory.real_path = std::move(real);
+  } else if (directory.boundary == id) {
+    directory.real_path =
+        JoinPath(directories_[directory.parent].real_path, BaseName(directory.path));
   }
   // Its own ancestor: a link or a bind mount that leads upwards.
   for (DirectoryId at = directory.parent; at != kNoDirectory; at = directories_[at].parent) {
@@ -134,7 +162,8 @@ void Discovery::WatchDirectory(DirectoryId id) {
 }
 
 void Discovery::TakeEntry(DirectoryId id, const DirectoryEntry& entry, News* news) {
-  const bool link = directories_[id].link;
+  // Whatever led to a boundary, it counts from there.
+  const bool link = directories_[id].boundary != id && directories_[id].link;
   switch (entry.type) {
     case DirectoryEntry::Type::kRegular:
       if (Wants(id, entry.name)) TakeFile(id, entry.name, link, news);
@@ -152,6 +181,7 @@ void Discovery::TakeEntry(DirectoryId id, const DirectoryEntry& entry, News* new
 }
 
 bool Discovery::Wants(DirectoryId directory, absl::string_view name) const {
+  if (NextName(directory) != nullptr) return false;
   if (IsEventFileName(name)) return true;
   if (options_.side_files == nullptr) return false;
   const Directory& place = directories_[directory];
@@ -191,6 +221,10 @@ void Discovery::TakeFile(DirectoryId id, const std::string& name, bool link, New
 }
 
 DirectoryId Discovery::TakeDirectory(DirectoryId parent, const std::string& name, bool link) {
+  const std::optional<std::string>* const next = NextName(parent);
+  if (next != nullptr && (next->has_value() ? name != **next : absl::StartsWith(name, "."))) {
+    return kNoDirectory;
+  }
   const auto known = directories_[parent].directories.find(name);
   if (known != directories_[parent].directories.end()) {
     const DirectoryId id = known->second;
@@ -211,6 +245,8 @@ DirectoryId Discovery::TakeDirectory(DirectoryId parent, const std::string& name
   directory.depth = directories_[parent].depth + 1;
   directory.parent = parent;
   directory.link = link;
+  // Where the parent is on the way, this is or may become a match.
+  directory.boundary = next != nullptr ? id : directories_[parent].boundary;
   directory_by_path_.emplace(directory.path, id);
   directories_.push_back(std::move(directory));
   directories_[parent].directories.emplace(name, id);
@@ -231,7 +267,7 @@ void Discovery::VanishUnseen(DirectoryId id, News* news) {
 
 void Discovery::Fail(DirectoryId id, const absl::Status& status) {
   directories_[id].error = status;
-  root_states_[static_cast<size_t>(directories_[id].root)].clean = false;
+  sweep_clean_[static_cast<size_t>(directories_[id].root)] = false;
 }
 
 void Discovery::Vanish(DirectoryId id, News* news) {
@@ -265,11 +301,11 @@ absl::StatusOr<bool> Discovery::IsInside(TailedFileId id, const FileStat& stat) 
   if (there.device != stat.device || there.inode != stat.inode) {
     return absl::AbortedError(absl::StrCat(path(id), ": leads to another file by now"));
   }
-  return IsBelow(real, root(id));
+  return IsBelow(real, directories_[directory(id)].boundary);
 }
 
-bool Discovery::IsBelow(absl::string_view real_path, int root) const {
-  const std::string& above = root_states_[static_cast<size_t>(root)].real_path;
+bool Discovery::IsBelow(absl::string_view real_path, DirectoryId boundary) const {
+  const std::string& above = directories_[boundary].real_path;
   if (above == "/") return true;
   return absl::StartsWith(real_path, above) && real_path.size() > above.size() &&
          real_path[above.size()] == '/';

@@ -3,12 +3,15 @@
 // An event file is a regular file whose base name contains "tfevents", except names that end in
 // ".sagemaker-uploaded". What else is followed is the owner's choice. Symbolic links are followed
 // unless they lead into a loop (a directory that is its own ancestor, also by a bind mount) or out
-// of the root.
+// of the root. With a pattern each directory that matches it bounds what is below it, and on the
+// way to one a link must stay below the directory that holds it: what users own between root and
+// match lets them show their own files only.
 #ifndef TRIBUTARY_COMMON_EVENTFILE_DISCOVERY_H_
 #define TRIBUTARY_COMMON_EVENTFILE_DISCOVERY_H_
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +28,10 @@
 namespace tributary {
 
 bool IsEventFileName(absl::string_view base_name);
+
+// The way from a root to the directories that are followed, name by name: nullopt stands for any
+// name that begins with no dot. Empty: the root itself is followed.
+using PathPattern = std::vector<std::optional<std::string>>;
 
 // Chooses what is followed besides event files.
 class SideFileFilter {
@@ -51,6 +58,8 @@ class Discovery {
  public:
   struct Options {
     std::vector<std::string> roots;
+    // Of the root with the same place; those beyond have none.
+    std::vector<PathPattern> patterns = {};
     // Outlives this; null for event files alone.
     const SideFileFilter* side_files = nullptr;
     // Deeper directories, and directories and files beyond these numbers, are left out, and said in
@@ -104,7 +113,7 @@ class Discovery {
   absl::Time modified(DirectoryId id) const { return directories_[id].modified; }
 
   // True if no directory of the root had an error in the last sweep, so far.
-  bool sweep_clean(int root) const { return root_states_[static_cast<size_t>(root)].clean; }
+  bool sweep_clean(int root) const { return sweep_clean_[static_cast<size_t>(root)]; }
 
   // What is degraded, for people; empty if nothing is.
   std::string status() const;
@@ -124,6 +133,9 @@ class Discovery {
     int root = 0;
     int depth = 0;
     DirectoryId parent = kNoDirectory;
+    // What links below must not lead out of; itself where the pattern is matched, or not yet.
+    DirectoryId boundary = kNoDirectory;
+    std::string real_path;  // of a boundary, as of the last listing
     uint64_t device = 0;
     uint64_t inode = 0;
     absl::Time modified;
@@ -136,11 +148,10 @@ class Discovery {
     // Ordered: a sweep goes through them.
     absl::btree_map<std::string, DirectoryId> directories;
   };
-  struct RootState {
-    std::string real_path;
-    bool clean = false;
-  };
   absl::Status ListEntries(DirectoryId id, News* news);
+  absl::Status ListOne(DirectoryId id, const std::string& name, News* news);
+  // What the next name on the way must be; null where the pattern has been matched.
+  const std::optional<std::string>* NextName(DirectoryId id) const;
   bool Wants(DirectoryId directory, absl::string_view name) const;
   absl::StatusOr<bool> IsFollowed(DirectoryId id, const FileStat& stat);
   void WatchDirectory(DirectoryId id);
@@ -151,7 +162,7 @@ class Discovery {
   void Vanish(DirectoryId id, News* news);
   void TakeUnknown(DirectoryId id, const std::string& name, News* news);
   void VanishUnseen(DirectoryId id, News* news);
-  bool IsBelow(absl::string_view real_path, int root) const;
+  bool IsBelow(absl::string_view real_path, DirectoryId boundary) const;
 
   const Options options_;
   FileSystem* const file_system_;
@@ -161,7 +172,7 @@ class Discovery {
   std::deque<File> files_;
   std::deque<Directory> directories_;
   absl::flat_hash_map<std::string, DirectoryId> directory_by_path_;
-  std::vector<RootState> root_states_;
+  std::vector<bool> sweep_clean_;  // by root
 
   // Directories to list: found just now, and of the sweep. Some may be gone by their turn.
   std::deque<DirectoryId> fresh_;

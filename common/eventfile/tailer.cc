@@ -38,7 +38,8 @@ struct Tailer::Impl {
   Impl(const Options& opts, const Dependencies& deps)
       : options(opts),
         dependencies(deps),
-        discovery({.roots = opts.roots, .side_files = opts.side_files}, deps.files, deps.notifier),
+        discovery({.roots = opts.roots, .patterns = opts.patterns, .side_files = opts.side_files},
+                  deps.files, deps.notifier),
         complete(opts.roots.size(), false) {}
 
   std::vector<TailedFileId> Poll();

@@ -50,6 +50,8 @@ class Tailer {
  public:
   struct Options {
     std::vector<std::string> roots;
+    // As Discovery::Options.
+    std::vector<PathPattern> patterns = {};
     // Outlives the tailer; null for event files alone.
     const SideFileFilter* side_files = nullptr;
     int open_files_max = 256;

@@ -25,8 +25,7 @@ class AgentHarness : public ::testing::Test {
  protected:
   AgentHarness() : files_(&clock_), queue_(&clock_), random_(1), collector_(&queue_) {
     EXPECT_TRUE(files_.MakeDirectories("/logs").ok());
-    ingest::v1::Logdir* logdir = options_.hello.add_logdirs();
-    logdir->set_path("/logs");
+    options_.logdirs = {{.name = "", .path = "/logs"}};
     options_.hello.mutable_node()->set_name("node1");
   }
 

@@ -133,7 +133,11 @@ TEST_F(AgentConfigTest, Malformed_Logdirs) {
   EXPECT_THAT(Error({"plan", "--logdir", std::string(201, 'n') + "=logs"}),
               AllOf(HasSubstr("201"), HasSubstr("200")));
   EXPECT_THAT(Error({"plan", "--logdir", "file"}), HasSubstr("/work/file is not a directory"));
-  EXPECT_THAT(Error({"plan", "--logdir", "/scratch/{user}/tb"}), HasSubstr("{user}"));
+  EXPECT_THAT(
+      Error({"plan", "--logdir", "/data/a/x{user}/tb"}),
+      AllOf(HasSubstr("--logdir"), HasSubstr("\"x{user}\": a {FACT} takes the whole name")));
+  EXPECT_THAT(Error({"plan", "--logdir", "/scratch/{user}/tb"}),
+              HasSubstr("/scratch does not exist"));
 }
 
 TEST_F(AgentConfigTest, TwoLogdirsOfOneName) {
@@ -143,6 +147,8 @@ TEST_F(AgentConfigTest, TwoLogdirsOfOneName) {
               HasSubstr("both have the name \"x\""));
   const auto config = Parse({"plan", "--logdir", "/data/a", "x=/data/b"});
   ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(Error({"plan", "--logdir", "/data/{job}/a", "--logdir", "/data/{job}/b"}),
+              HasSubstr("/data/{job}/a and /data/{job}/b both have no name"));
   ASSERT_EQ(config->logdirs.size(), 2u);
   EXPECT_EQ(config->logdirs[0].name, "");
   EXPECT_EQ(config->logdirs[1].name, "x");
@@ -228,23 +234,6 @@ TEST_F(AgentConfigTest, OnlyAGivenDrainTimeoutCountsAsOne) {
   EXPECT_TRUE(
       Parse({"drain", "--collector", "localhost:1", "--logdir", "logs", "--drain-timeout", "25s"})
           ->has_drain_timeout);
-}
-
-TEST_F(AgentConfigTest, ParseLogdir_TellsNamesFromPaths) {
-  const auto parse = [this](const std::string& text) {
-    const auto logdir = ParseLogdir(text, "/work", &files_);
-    EXPECT_TRUE(logdir.ok()) << logdir.status();
-    return logdir.ok() ? logdir->name + "|" + logdir->path : "";
-  };
-  EXPECT_EQ(parse("logs"), "|/work/logs");
-  EXPECT_EQ(parse("./logs//x/./"), "|/work/logs/x");
-  EXPECT_EQ(parse("/"), "|/");
-  EXPECT_EQ(parse("x=logs"), "x|/work/logs");
-  EXPECT_EQ(parse("x=/data/a=b"), "x|/data/a=b");
-  // An existing directory of that name is a path, and so is what has a '/' before the '='.
-  EXPECT_EQ(parse("a=b"), "|/work/a=b");
-  EXPECT_EQ(parse("./c=d"), "|/work/c=d");
-  EXPECT_EQ(parse("../logs"), "|/work/../logs");  // A link may stand before "..".
 }
 
 TEST_F(AgentConfigTest, MarkNeedsNeitherCollectorNorLogdir) {

@@ -159,6 +159,81 @@ TEST_F(RunNamesTest, Precedence_BesideTheFileThenLabelThenEnvironment) {
   EXPECT_EQ(Run(kFile), "beside/exp1/train");
 }
 
+// Each subset of the sources that a fact can have: the highest of it decides.
+TEST_F(RunNamesTest, Precedence_EverySubsetOfSources) {
+  const std::vector<std::string> facts = {"job", "job_name", "index", "rank", "user", "node"};
+  const std::map<std::string, std::string> variables = {{"job", "TRIBUTARY_JOB"},
+                                                        {"job_name", "SLURM_JOB_NAME"},
+                                                        {"index", "TRIBUTARY_INDEX"},
+                                                        {"rank", "RANK"}};
+  wraps_command_ = true;
+  for (const std::string& fact : facts) {
+    Template("{" + fact + "}");
+    for (unsigned subset = 1; subset < 32; ++subset) {
+      std::string expected;
+      const auto given = [&](unsigned bit, const std::string& value) {
+        if ((subset >> bit & 1) == 0) return false;
+        if (expected.empty()) expected = value;
+        return true;
+      };
+      const std::string in = "captured/exp1/train/events.out.tfevents.1.h";
+      std::string yaml;
+      if (given(0, "beside")) yaml += fact + ": beside\n";
+      if (given(1, "label-beside")) yaml += "labels: {" + fact + ": label-beside}\n";
+      files_.WriteFile("/l/captured/.tributary.yaml", yaml.empty() ? "{}" : yaml);
+      options_.logdirs = {
+          {.name = "", .path = "/l", .below = {{true, given(2, "captured") ? fact : "other"}}}};
+      options_.labels.clear();
+      if (given(3, "label")) options_.labels[fact] = {"label", "--label"};
+      variables_.clear();
+      if (given(4, "environment")) {
+        if (const auto variable = variables.find(fact); variable != variables.end()) {
+          variables_[variable->second] = "environment";
+        } else if (expected == "environment") {
+          expected = fact == "user" ? "u1000" : "node07";
+        }
+      }
+      clock_.Advance(absl::Minutes(1));
+      EXPECT_EQ(Run(in), expected + "/exp1/train") << fact << " " << subset;
+    }
+  }
+}
+
+TEST_F(RunNamesTest, Captures_AreFactsAndTheirNamesAreNoDirectories) {
+  options_.logdirs = {
+      {.name = "tb", .path = "/l", .below = {{true, "team"}, {true, "job"}, {false, "logs"}}}};
+  const std::string in = "nlp/4711/logs/exp1/events.out.tfevents.1.h";
+  EXPECT_EQ(Run(in), "4711/node07/tb/exp1");
+  EXPECT_THAT(Naming(in)->why, HasSubstr("default {job}/{node}: job from the path "
+                                         "/l/{team}/{job}/logs, node from host name"));
+  EXPECT_EQ(Run("nlp/4711/logs/events.out.tfevents.1.h"), "4711/node07/tb");
+  Template("{team}/{job}");
+  EXPECT_EQ(Run(in), "nlp/4711/tb/exp1");
+  Template("{other}");
+  EXPECT_THAT(Run(in), HasSubstr("{other} has no value"));
+  Template("{job}");
+  EXPECT_THAT(Run("nlp/" + std::string(201, 'x') + "/logs/a/events.tfevents.1"),
+              HasSubstr("{job} from the path /l/{team}/{job}/logs has 201 bytes"));
+}
+
+TEST_F(RunNamesTest, Captures_AMarkFileStandsAtMostInTheMatchedDirectory) {
+  options_.logdirs = {{.name = "", .path = "/l", .below = {{true, "user"}, {true, "job"}}}};
+  const std::string in = "alice/1/exp1/events.out.tfevents.1.h";
+  files_.WriteFile("/l/.tributary.yaml", "job: root\nnode: root\n");
+  files_.WriteFile("/l/alice/.tributary.yaml", "job: user\n");
+  EXPECT_EQ(Run(in), "1/node07/exp1");
+  files_.WriteFile("/l/alice/1/.tributary.yaml", "job: told\n");
+  EXPECT_EQ(Run(in), "told/node07/exp1");
+  files_.WriteFile("/l/alice/1/exp1/.tributary.yaml", "nodelist: 'node[05-09]'\n");
+  EXPECT_EQ(Run(in), "told/node2/exp1");
+}
+
+TEST_F(RunNamesTest, Captures_DoNotReplaceTheDefaultOfASlurmJob) {
+  InSlurm();
+  options_.logdirs = {{.name = "", .path = "/l", .below = {{true, "job"}}}};
+  EXPECT_EQ(Run("17/exp1/events.out.tfevents.1.h"), "17/node1/exp1");
+}
+
 TEST_F(RunNamesTest, NodeOfTheCollectorCountsUnlessTheUserNamedOne) {
   EXPECT_EQ(Run(kFile, "node07~2"), "node07~2/exp1/train");
   EXPECT_THAT(Naming(kFile, "node07~2")->why, HasSubstr("the collector, instead of \"node07\""));

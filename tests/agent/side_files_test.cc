@@ -27,6 +27,17 @@ TEST(SideFilesTest, Wants_ByPlaceAndName) {
   EXPECT_FALSE(files.Wants(0, "plugins/events.out.tfevents.1.sagemaker-uploaded"));
 }
 
+TEST(SideFilesTest, Malicious_NamesThatAreCapturedChooseNothing) {
+  SideFiles::Options options;
+  options.names_above = {0, 2};
+  const SideFiles files(options);
+  EXPECT_TRUE(files.Wants(0, "plugins/job/secret"));
+  EXPECT_FALSE(files.Wants(1, "plugins/job/secret"));
+  EXPECT_FALSE(files.Wants(1, "alice/plugins/secret"));
+  EXPECT_TRUE(files.Wants(1, "alice/job/plugins/x"));
+  EXPECT_TRUE(files.Wants(2, "plugins/x"));
+}
+
 TEST(ProjectorPathsTest, AllThatAConfigurationNames) {
   EXPECT_THAT(ProjectorPaths(R"(
     embeddings { tensor_name: "a" tensor_path: "0/a.tsv" metadata_path: "0/m.tsv"

@@ -185,8 +185,8 @@ def test_prolog_daemon_and_epilog(site, tmp_path):
     root.mkdir()
     config = tmp_path / "agent.yaml"
     installed = yaml.safe_load((DEPLOY / "slurm" / "agent.yaml").read_text())
-    assert installed["logdir"] == ["/scratch/tb"]
-    config.write_text(yaml.safe_dump({**installed, "collector": f"127.0.0.1:{site.port}", "logdir": [str(root)]}))
+    assert installed["logdir"] == ["/scratch/tb/{job}"]
+    config.write_text(yaml.safe_dump({**installed, "collector": f"127.0.0.1:{site.port}", "logdir": [f"{root}/{{job}}"]}))
     env = {**JOB, "SLURMD_NODENAME": "node08", "TRIBUTARY_ROOT": str(root), "TRIBUTARY_CONFIG": str(config), "TRIBUTARY_AGENT": str(AGENT)}
     # Slurm gives both no search path.
     bare = {key: value for key, value in env.items() if key != "PATH"}
@@ -211,8 +211,8 @@ def test_prolog_daemon_and_epilog(site, tmp_path):
     assert epilog.returncode == 0 and errors == "", errors + daemon.text()
     # So scratch may be wiped now.
     shutil.rmtree(root / "4711")
-    assert runs(site) == {"4711/node1/4711/exp1"}
-    assert "4711/node0/4711/exp1/train" in (DEPLOY / "slurm" / "README.md").read_text()
+    assert runs(site) == {"4711/node1/exp1"}
+    assert "4711/node0/exp1/train" in (DEPLOY / "slurm" / "README.md").read_text()
 
 
 def test_prolog_and_epilog_never_take_a_node_out_of_service(tmp_path):

@@ -27,12 +27,12 @@ void AgentNode::Start() {
   deps_.trace->Note("agent", " ", options_.name, " started");
   transport_ = deps_.network->MakeTransport(options_.name, &queue_);
   agent::Agent::Options options;
+  options.logdirs = {{.name = "", .path = kLogdir}};
   options.open_files_max = options_.open_files_max;
   options.chunk_bytes_max = options_.chunk_bytes_max;
   options.hello.mutable_node()->set_name(options_.name);
   options.hello.mutable_node()->set_machine_id(absl::StrCat("machine of ", options_.name));
   options.hello.mutable_node()->set_boot_id(absl::StrCat("boot ", boots_, " of ", options_.name));
-  options.hello.add_logdirs()->set_path(kLogdir);
   agent::Agent::Dependencies dependencies;
   dependencies.files = &files_;
   dependencies.clock = &clock_;

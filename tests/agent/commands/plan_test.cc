@@ -71,6 +71,16 @@ TEST_F(PlanTest, InASlurmJob) {
   EXPECT_THAT(TakeOut(), HasSubstr("\"run\":\"4711/node1/a\""));
 }
 
+TEST_F(PlanTest, ARankIsPlannedForACommandOnly) {
+  Write("a/tfevents.1", 1);
+  variables_["RANK"] = "3";
+  AgentConfig config = Config({"plan", "--logdir", "/logs", "--namespace", "{rank}"});
+  EXPECT_EQ(PlanCommand(config, world_), kExitUsage);
+  config.wraps_command = true;
+  EXPECT_EQ(PlanCommand(config, world_), kExitGood);
+  EXPECT_THAT(TakeOut(), HasSubstr("3/a "));
+}
+
 TEST_F(PlanTest, WhatTheCollectorKeepsWins) {
   Write("a/tfevents.1", 1);
   Write("b/tfevents.2", 1);

@@ -263,6 +263,85 @@ TEST_F(TailerTest, Fault25_LinksAreFollowed_LoopsAndEscapesAreNot) {
 }
 
 // The real file system and the kernel's notices; waits for the descriptor, never for a time.
+class PatternTest : public TailerTest {
+ protected:
+  void Start(PathPattern pattern) {
+    tailer_ = std::make_unique<Tailer>(
+        Tailer::Options{.roots = {"/logs"}, .patterns = {std::move(pattern)}},
+        Tailer::Dependencies{&files_, &clock_, &notifier_});
+  }
+  static std::string In(const std::string& directory) { return directory + "/" + kName; }
+};
+
+TEST_F(PatternTest, OnlyWhatMatchesIsFollowed) {
+  Write("alice/4711/tb", "1");
+  Write("bob/x/tb/deep/er", "2");
+  for (const char* beside : {".", "alice", "alice/4711", "alice/4711/other", "alice/tb",
+                             "alice/4711/tb2", ".snapshot/4711/tb", "alice/.old/tb"}) {
+    Write(beside, "3");
+  }
+  files_.WriteFile("/logs/alice/4712/tb", "a file");
+  Start({std::nullopt, std::nullopt, "tb"});
+  EXPECT_EQ(Poll(), (Paths{In("alice/4711/tb"), In("bob/x/tb/deep/er")}));
+  EXPECT_TRUE(tailer_->listing_complete(0));
+  EXPECT_FALSE(notifier_.watched.contains("/logs/alice/4711/other"));
+  EXPECT_FALSE(notifier_.watched.contains("/logs/.snapshot"));
+}
+
+TEST_F(PatternTest, DirectoriesThatAppearLater) {
+  Start({std::nullopt, "runs", "tb"});
+  EXPECT_EQ(Poll(), Paths{});
+  Write("4711", "1");
+  notifier_.told = {"/logs/4711"};
+  EXPECT_EQ(Poll(), Paths{});
+  Write("4711/runs/tb", "1");
+  notifier_.told = {"/logs/4711/runs"};
+  EXPECT_EQ(Poll(), Paths{In("4711/runs/tb")});
+  Write("4711/runs/other", "1");
+  notifier_.told = {"/logs/4711/runs/other"};
+  EXPECT_EQ(Poll(), Paths{});
+  // Without notices.
+  Write("4712/runs/tb", "1");
+  clock_.Advance(absl::Seconds(61));
+  EXPECT_EQ(Poll(), Paths{In("4712/runs/tb")});
+  ASSERT_TRUE(files_.Rename("/logs/4711/runs/tb", "/logs/4711/runs/tb2").ok());
+  notifier_.told = {"/logs/4711/runs/tb", "/logs/4711/runs/tb2"};
+  EXPECT_EQ(Poll(), Paths{In("4711/runs/tb")});
+  EXPECT_FALSE(tailer_->file(0).present);
+}
+
+TEST_F(PatternTest, OfDirectoriesOnTheWayOnlyTheNextNameIsLookedFor) {
+  Write("alice/tb", "1");
+  Start({std::nullopt, "tb"});
+  const int lists = files_.calls(FakeFileSystem::Call::kList);
+  EXPECT_EQ(Poll(), Paths{In("alice/tb")});
+  // The root and the match; a home directory may be large, or may be entered and not read.
+  EXPECT_EQ(files_.calls(FakeFileSystem::Call::kList), lists + 2);
+}
+
+TEST_F(PatternTest, Malicious_LinksOfUsersShowNoFilesOfOthers) {
+  Write("alice/1/tb", "1");
+  Write("bob/1/secret", "2");
+  const auto link = [this](const std::string& target, const std::string& at) {
+    ASSERT_TRUE(files_.MakeDirectories(std::string(DirName(at))).ok());
+    files_.MakeSymlink(target, at);
+  };
+  link("/logs/bob/1/secret", "/logs/mallory/1/tb");         // the match itself
+  link("/logs/bob/1", "/logs/mallory/2");                   // on the way
+  link("/logs/bob", "/logs/eve");                           // at the first name
+  link("/logs/bob/1/secret", "/logs/alice/1/tb/below");     // below the match
+  link(Path("bob/1/secret"), In("/logs/alice/1/tb/file"));  // a file
+  link("/logs/alice/3/runs/tb", "/logs/alice/3/tb");        // one's own
+  Write("alice/3/runs/tb", "3");
+  Start({std::nullopt, std::nullopt, "tb"});
+  Poll();
+  std::set<std::string> present;
+  for (TailedFileId id = 0; id < tailer_->file_count(); ++id) {
+    if (tailer_->file(id).present) present.insert(tailer_->file(id).relative_path);
+  }
+  EXPECT_EQ(present, (std::set<std::string>{In("alice/1/tb"), In("alice/3/tb")}));
+}
+
 TEST(TailerRealFilesTest, Inotify_WakesForGrowthAndForNewDirectories) {
   const TemporaryDirectory directory;
   FileSystem* const files = RealFileSystem();
