@@ -32,6 +32,7 @@ struct CollectorOptionValues {
   bool no_auth = false;
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> gateway_base;
+  std::string service_ports;
 
   std::string path_prefix;
   std::string window_title;
@@ -226,6 +227,16 @@ void DeclareNames(Options* options, CollectorOptionValues* values) {
                 .help = "Services of nodes open at SERVICE--NODE.NAME, an origin of their own, as "
                         "they always do at SERVICE--NODE.localhost. *.NAME must lead to this "
                         "collector. May be given several times.",
+                .commands = {"serve"}});
+  options->Add(&values->service_ports,
+               {.name = "service_ports",
+                .section = kPort,
+                .value = "FIRST-LAST",
+                .example = "6006-7005",
+                .help = "Ports of this machine on which services of nodes that need an origin of "
+                        "their own open, too: each under its own number, if it lies in the range "
+                        "and is free here. For browsers that reach the collector by a name below "
+                        "which there are no others. Default: none.",
                 .commands = {"serve"}});
 }
 
@@ -435,6 +446,19 @@ absl::Status TakePort(const CollectorOptionValues& values, CollectorConfig* conf
   // Whoever listens on a name is reached by it.
   config->allowed_hosts.push_back(config->host);
   config->gateway_bases = values.gateway_base;
+  if (values.service_ports.empty()) return absl::OkStatus();
+  const std::pair<absl::string_view, absl::string_view> range =
+      absl::StrSplit(values.service_ports, absl::MaxSplits('-', 1));
+  uint32_t first = 0;
+  uint32_t last = 0;
+  if (!absl::SimpleAtoi(range.first, &first) || !absl::SimpleAtoi(range.second, &last) ||
+      first < 1 || first > last || last > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--service_ports ", values.service_ports,
+                     ": give FIRST-LAST, numbers from 1 to 65535, as 6006-7005"));
+  }
+  config->service_ports_first = static_cast<uint16_t>(first);
+  config->service_ports_last = static_cast<uint16_t>(last);
   return absl::OkStatus();
 }
 

@@ -51,6 +51,9 @@ struct CollectorConfig {
   std::vector<std::string> allowed_hosts;
   // Names below which every service of a node has one of its own.
   std::vector<std::string> gateway_bases;
+  // Ports of this machine that may lead to services of nodes; 0: none.
+  uint16_t service_ports_first = 0;
+  uint16_t service_ports_last = 0;
 
   std::string path_prefix;  // "/tb", or empty
   std::string window_title;

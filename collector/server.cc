@@ -69,7 +69,9 @@ struct Server::Parts {
   Parts(const CollectorConfig& config_in, const Dependencies& dependencies)
       : config(config_in),
         deps(dependencies),
-        hosts({config.allowed_hosts, config.gateway_bases}),
+        hosts({config.allowed_hosts,
+               config.gateway_bases,
+               {config.service_ports_first, config.service_ports_last}}),
         ingest_metrics(dependencies.metrics) {}
 
   absl::Status OpenStore();
@@ -324,6 +326,16 @@ void Server::Parts::StartGateway() {
   dependencies.log = deps.log;
   dependencies.metrics = deps.metrics;
   dependencies.give_back = [this](int socket, std::string bytes) { http->Adopt(socket, bytes); };
+  dependencies.listen = [this](uint16_t port) -> absl::StatusOr<gateway::ServicePorts::Listener> {
+    http::PortMux::Options mux_options;
+    mux_options.host = config.host;
+    mux_options.port = port;
+    mux_options.all_interfaces = config.all_interfaces;
+    ASSIGN_OR_RETURN(auto listener, http::PortMux::Listen(mux_options, nullptr, [this](int socket) {
+                       http->Adopt(socket);
+                     }));
+    return gateway::ServicePorts::Listener(std::move(listener));
+  };
   gateway = std::make_unique<gateway::Gateway>(options, dependencies);
 }
 
@@ -331,9 +343,11 @@ http::Response Server::Parts::AnswerHttp(const http::Request& request) {
   using Kind = gateway::HostTable::Kind;
   const absl::string_view host = request.Header("host");
   const Kind kind = gateway->FindHost(host).kind;
+  // What is a service's port answers for that service only.
+  const bool of_service = hosts.IsServicePort(request.local_port);
   // Probes come by any name, and learn nothing that a page could use.
-  if (kind == Kind::kOurs || request.path == "/healthz" || request.path == "/readyz" ||
-      request.path == "/metrics") {
+  if ((kind == Kind::kOurs && !of_service) || request.path == "/healthz" ||
+      request.path == "/readyz" || request.path == "/metrics") {
     return api->Handle(request);
   }
   if (kind == Kind::kForeign) {
@@ -389,9 +403,11 @@ void Server::Parts::StartHttp() {
   }
   http::HttpServer::Options http_options;
   http_options.threads = ThreadsOrCores(config.http_threads);
-  http_options.wants = [this](absl::string_view head) { return gateway->Wants(head); };
-  http_options.take_over = [this](int socket, std::string bytes, std::string peer) {
-    gateway->Take(socket, std::move(bytes), std::move(peer));
+  http_options.wants = [this](absl::string_view head, uint16_t port) {
+    return gateway->Wants(head, port);
+  };
+  http_options.take_over = [this](int socket, std::string bytes, std::string peer, uint16_t port) {
+    gateway->Take(socket, std::move(bytes), std::move(peer), port);
   };
   http = std::make_unique<http::HttpServer>(
       http_options, [this](const http::Request& request) { return AnswerHttp(request); });
@@ -478,6 +494,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const CollectorConfig& con
   // Likewise: whoever asks whether all is loaded asks it too.
   if (!config.logdirs.empty()) parts->StartLocal();
   RETURN_IF_ERROR(parts->Listen());
+  parts->gateway->Listening(parts->mux->port());
   RETURN_IF_ERROR(parts->Remember());
   if (parts->services != nullptr) {
     parts->services->Listening(NodeName(), parts->mux->port(), parts->addresses().Origin());

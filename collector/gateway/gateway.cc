@@ -21,6 +21,7 @@ constexpr absl::Duration kNamesAge = absl::Minutes(1);
 struct Gateway::Impl {
   Impl(const Options& options, const Dependencies& dependencies)
       : deps(dependencies),
+        metrics(dependencies.metrics),
         routes({options.path_prefix}, dependencies.services, dependencies.hosts),
         names("names", dependencies.clock),
         loop("gateway", dependencies.clock) {
@@ -37,15 +38,9 @@ struct Gateway::Impl {
     proxy_dependencies.routes = &routes;
     proxy_dependencies.hosts = deps.hosts;
     proxy_dependencies.hub = hub.get();
+    proxy_dependencies.metrics = &metrics;
     proxy_dependencies.give_back = deps.give_back;
     proxy = std::make_unique<Proxy>(options.proxy, proxy_dependencies);
-    requests = deps.metrics->AddCounter("collector_gateway_requests_total",
-                                        "Requests for services of nodes.");
-    exchanges = deps.metrics->AddGauge("collector_gateway_requests",
-                                       "Requests for services of nodes that are under way.");
-    tunnels =
-        deps.metrics->AddGauge("collector_gateway_tunnels",
-                               "Connections of processes by which their services are reached.");
     AskForNames();
     Tick();
   }
@@ -55,10 +50,16 @@ struct Gateway::Impl {
       if (hub == nullptr) return;
       hub->Tick();
       proxy->Tick();
-      exchanges.Set(static_cast<double>(proxy->exchanges()));
-      tunnels.Set(static_cast<double>(hub->tunnels()));
+      metrics.SetTunnels(hub->tunnels());
       Tick();
     });
+  }
+
+  // On `names`.
+  void TickPorts() {
+    if (ports == nullptr) return;
+    ports->Tick();
+    names.PostAfter(kTick, [this] { TickPorts(); });
   }
 
   // At most once a minute: a name server may be slow, and whoever asks may not.
@@ -73,13 +74,12 @@ struct Gateway::Impl {
   }
 
   const Dependencies deps;
+  GatewayMetrics metrics;
   const Routes routes;
-  Counter requests;
-  Gauge exchanges;
-  Gauge tunnels;
   std::atomic<bool> stopped = false;
   Mutex mu;
   absl::Duration ask_again_at ABSL_GUARDED_BY(mu) = absl::ZeroDuration();
+  std::unique_ptr<ServicePorts> ports;  // owned by `names`
   // Owned by the loop. The proxy's channels lead through the hub.
   std::unique_ptr<TunnelHub> hub;
   std::unique_ptr<Proxy> proxy;
@@ -92,26 +92,42 @@ Gateway::Gateway(const Options& options, const Dependencies& dependencies)
 
 Gateway::~Gateway() { Stop(); }
 
-bool Gateway::Wants(absl::string_view head) const {
+bool Gateway::Wants(absl::string_view head, uint16_t local_port) const {
   if (impl_->stopped) return false;
   const absl::StatusOr<RequestHead> request = ParseRequestHead(head);
-  return request.ok() && !impl_->routes.Decide(*request).is_for_collector();
+  return request.ok() && !impl_->routes.Decide(*request, local_port).is_for_collector();
 }
 
-void Gateway::Take(int descriptor, std::string bytes, std::string peer) {
+void Gateway::Take(int descriptor, std::string bytes, std::string peer, uint16_t local_port) {
   if (impl_->stopped) {
     close(descriptor);
     return;
   }
-  impl_->requests.Increment();
-  impl_->loop.Post(
-      [impl = impl_.get(), descriptor, bytes = std::move(bytes), peer = std::move(peer)]() mutable {
-        if (impl->proxy == nullptr) {
-          close(descriptor);
-        } else {
-          impl->proxy->Take(descriptor, std::move(bytes), std::move(peer));
-        }
-      });
+  impl_->loop.Post([impl = impl_.get(), descriptor, bytes = std::move(bytes),
+                    peer = std::move(peer), local_port]() mutable {
+    if (impl->proxy == nullptr) {
+      close(descriptor);
+    } else {
+      impl->proxy->Take(descriptor, std::move(bytes), std::move(peer), local_port);
+    }
+  });
+}
+
+void Gateway::Listening(uint16_t own_port) {
+  impl_->deps.hosts->SetOwnPort(own_port);
+  if (impl_->deps.hosts->service_ports().first == 0) return;
+  impl_->names.Post([impl = impl_.get()] {
+    ServicePorts::Dependencies dependencies;
+    dependencies.services = impl->deps.services;
+    dependencies.clock = impl->deps.clock;
+    dependencies.log = impl->deps.log;
+    dependencies.listen = impl->deps.listen;
+    dependencies.on_change = [impl](std::set<uint16_t> ports) {
+      impl->deps.hosts->SetOpenPorts(std::move(ports));
+    };
+    impl->ports = std::make_unique<ServicePorts>(impl->deps.hosts->service_ports(), dependencies);
+    impl->TickPorts();
+  });
 }
 
 HostTable::Place Gateway::FindHost(absl::string_view host_header) {
@@ -130,14 +146,9 @@ void Gateway::AcceptTunnel(std::unique_ptr<tunnel::FramePipe> pipe) {
 
 TaskQueue* Gateway::queue() { return &impl_->loop; }
 
-void Gateway::EndSession(uint64_t session) {
-  impl_->loop.Post([impl = impl_.get(), session] {
-    if (impl->hub != nullptr) impl->hub->EndSession(session);
-  });
-}
-
 void Gateway::Stop() {
   if (impl_->stopped.exchange(true)) return;
+  impl_->names.Post([impl = impl_.get()] { impl->ports.reset(); });
   impl_->loop.Post([impl = impl_.get()] {
     impl->proxy.reset();
     impl->hub.reset();

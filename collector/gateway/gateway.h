@@ -12,6 +12,7 @@
 #include "collector/gateway/host_table.h"
 #include "collector/gateway/proxy.h"
 #include "collector/gateway/routes.h"
+#include "collector/gateway/service_ports.h"
 #include "collector/gateway/tunnel_hub.h"
 #include "collector/gateway/tunnel_tokens.h"
 #include "common/clock.h"
@@ -23,7 +24,7 @@
 namespace tributary::gateway {
 
 // Thread-safe. Owns the threads "gateway" and "names"; the latter asks the system what this machine
-// is called.
+// is called, and opens ports.
 class Gateway {
  public:
   struct Options {
@@ -41,6 +42,8 @@ class Gateway {
     MetricsRegistry* metrics = nullptr;
     // See Proxy. Not called after Stop has returned.
     std::function<void(int descriptor, std::string bytes)> give_back;
+    // See ServicePorts; on the thread "names". May be null without a range.
+    std::function<absl::StatusOr<ServicePorts::Listener>(uint16_t port)> listen;
   };
 
   Gateway(const Options& options, const Dependencies& dependencies);
@@ -49,17 +52,17 @@ class Gateway {
 
   // Whether a request is the gateway's: for a service, or for where one would be. `head` is all of
   // its head. What cannot be read strictly is not.
-  bool Wants(absl::string_view head) const;
+  bool Wants(absl::string_view head, uint16_t local_port) const;
   // A connection whose request it wants; see Proxy.
-  void Take(int descriptor, std::string bytes, std::string peer);
+  void Take(int descriptor, std::string bytes, std::string peer, uint16_t local_port);
+  // The collector listens: its own port, beside which services may have theirs. Once.
+  void Listening(uint16_t own_port);
   // The Host of a request is none of ours: starts to look whether this machine has a new name.
   HostTable::Place FindHost(absl::string_view host_header);
 
   // A tunnel that a process opened, on queue().
   void AcceptTunnel(std::unique_ptr<tunnel::FramePipe> pipe);
   TaskQueue* queue();
-  // The session is over: its tunnel ends.
-  void EndSession(uint64_t session);
 
   // Ends all requests and tunnels. Tunnels that come after it are refused. Once.
   void Stop();

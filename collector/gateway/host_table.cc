@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -54,7 +55,7 @@ HostPort SplitHost(absl::string_view text) {
   return result;
 }
 
-HostTable::HostTable(const Options& options) {
+HostTable::HostTable(const Options& options) : service_ports_(options.service_ports) {
   for (const std::string& name : options.allowed) {
     if (name == "*") {
       any_ = true;
@@ -109,8 +110,25 @@ void HostTable::SetMachineNames(const std::vector<std::string>& names) {
   for (const std::string& name : names) machine_.insert(SplitHost(name).host);
 }
 
-std::string HostTable::BaseFor(absl::string_view host_header) const {
-  const std::string host = SplitHost(host_header).host;
+void HostTable::SetOpenPorts(std::set<uint16_t> ports) {
+  MutexLock lock(&mu_);
+  open_ports_ = std::move(ports);
+}
+
+std::string HostTable::OriginOf(absl::string_view host_header, absl::string_view label,
+                                uint16_t service_port) const {
+  const HostPort by = SplitHost(host_header);
+  if (const std::string base = BaseFor(by.host); !base.empty()) {
+    return absl::StrCat(label, ".", base, by.port.empty() ? "" : ":", by.port);
+  }
+  MutexLock lock(&mu_);
+  if (open_ports_.count(service_port) == 0) return "";
+  const bool is_v6 = absl::StrContains(by.host, ':');
+  return absl::StrCat(is_v6 ? "[" : "", by.host, is_v6 ? "]" : "", ":", service_port);
+}
+
+// The base under which a viewer who came by this name finds the services.
+std::string HostTable::BaseFor(const std::string& host) const {
   for (const std::string& base : bases_) {
     if (host == base || absl::EndsWith(host, absl::StrCat(".", base))) return base;
   }

@@ -1,8 +1,10 @@
-// Which Host headers are ours. A page of somebody else's whose name was made to lead to this
-// machine (DNS rebinding) has a Host that is not.
+// Which Host headers and ports are ours, and which lead to services. A page of somebody else's
+// whose name was made to lead to this machine (DNS rebinding) has a Host that is not.
 #ifndef TRIBUTARY_COLLECTOR_GATEWAY_HOST_TABLE_H_
 #define TRIBUTARY_COLLECTOR_GATEWAY_HOST_TABLE_H_
 
+#include <atomic>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,14 +21,23 @@ struct HostPort {
 // Of "head:6006", "[::1]:6006". An empty host for what is neither.
 HostPort SplitHost(absl::string_view text);
 
+// Numbers; none if `first` is 0.
+struct PortRange {
+  uint16_t first = 0;
+  uint16_t last = 0;
+  bool Has(uint16_t port) const { return first != 0 && port >= first && port <= last; }
+};
+
 // Thread-safe.
 class HostTable {
  public:
   struct Options {
     // Names that lead here by the operator's word; "*" takes every name.
-    std::vector<std::string> allowed;
+    std::vector<std::string> allowed = {};
     // Bases below which every service has a name, beside "localhost".
-    std::vector<std::string> bases;
+    std::vector<std::string> bases = {};
+    // Ports of this machine that may lead to services.
+    PortRange service_ports = {};
   };
   enum class Kind {
     kOurs,
@@ -50,16 +61,32 @@ class HostTable {
   bool IsSameOrigin(absl::string_view origin, absl::string_view host_header) const;
   // What this machine is called, as the system tells.
   void SetMachineNames(const std::vector<std::string>& names) ABSL_LOCKS_EXCLUDED(mu_);
-  // The base under which a viewer who came by this Host finds the services; empty if there is none
-  // that leads here.
-  std::string BaseFor(absl::string_view host_header) const;
+
+  const PortRange& service_ports() const { return service_ports_; }
+  // The collector's own port, which no service has, once it is known.
+  void SetOwnPort(uint16_t port) { own_port_ = port; }
+  // Whether a connection to this port of ours is for a service and for nothing else, ever: a page
+  // that was loaded there must not come to act as one of the collector's.
+  bool IsServicePort(uint16_t port) const { return port != own_port_ && service_ports_.Has(port); }
+  // Those that are listened on now.
+  void SetOpenPorts(std::set<uint16_t> ports) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Where a viewer who came by this Host finds the service of this label and port: the authority of
+  // its origin, "<label>.<base>:<our port>" or "<host>:<its port>"; empty if none leads here.
+  std::string OriginOf(absl::string_view host_header, absl::string_view label,
+                       uint16_t service_port) const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  std::string BaseFor(const std::string& host) const;
+
   bool any_ = false;
   std::set<std::string> allowed_;
   std::vector<std::string> bases_;
+  PortRange service_ports_;
+  std::atomic<uint16_t> own_port_ = 0;
   mutable Mutex mu_;
   std::set<std::string> machine_ ABSL_GUARDED_BY(mu_);
+  std::set<uint16_t> open_ports_ ABSL_GUARDED_BY(mu_);
 };
 
 // What the system calls this machine: its host name, the full one, those of its addresses. May wait

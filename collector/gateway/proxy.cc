@@ -28,12 +28,12 @@ Proxy::Proxy(const Options& options, const Dependencies& dependencies)
 
 Proxy::~Proxy() = default;
 
-void Proxy::Take(int descriptor, std::string bytes, std::string peer) {
+void Proxy::Take(int descriptor, std::string bytes, std::string peer, uint16_t local_port) {
   const size_t end = HeadEnd(bytes);
   const absl::StatusOr<RequestHead> head =
       ParseRequestHead(absl::string_view(bytes).substr(0, end));
   CHECK(head.ok(), "a request was taken over that cannot be read: ", head.status().message());
-  Decision decision = dependencies_.routes->Decide(*head);
+  Decision decision = dependencies_.routes->Decide(*head, local_port);
   Exchange::Request request;
   request.head = *head;
   if (decision.route.has_value()) request.route = *decision.route;
@@ -48,6 +48,7 @@ void Proxy::Take(int descriptor, std::string bytes, std::string peer) {
   auto exchange = std::make_unique<Exchange>(options_.exchange, std::move(dependencies),
                                              std::move(request), descriptor);
   Exchange* const begun = exchange.get();
+  dependencies_.metrics->RequestBegun();
   ++by_peer_[peer];
   exchanges_[id] = {peer, std::move(exchange)};
   Begin(begun, *head, std::move(decision), peer);
@@ -102,6 +103,7 @@ void Proxy::OnOver(uint64_t id, Exchange::Ending ending) {
     const auto peer = by_peer_.find(place->second.peer);
     if (--peer->second == 0) by_peer_.erase(peer);
     exchanges_.erase(place);
+    dependencies_.metrics->RequestEnded();
   });
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "collector/gateway/exchange.h"
+#include "collector/gateway/gateway_metrics.h"
 #include "collector/gateway/routes.h"
 #include "collector/gateway/tunnel_hub.h"
 #include "common/clock.h"
@@ -36,6 +37,7 @@ class Proxy {
     const Routes* routes = nullptr;
     const HostTable* hosts = nullptr;
     TunnelHub* hub = nullptr;
+    GatewayMetrics* metrics = nullptr;
     // A connection that waits for its next request, and what was already read of it.
     std::function<void(int descriptor, std::string bytes)> give_back;
   };
@@ -44,7 +46,7 @@ class Proxy {
   ~Proxy();
 
   // A request and its connection: `bytes` is all that was read, the head first and as a whole.
-  void Take(int descriptor, std::string bytes, std::string peer);
+  void Take(int descriptor, std::string bytes, std::string peer, uint16_t local_port);
   // Once a second.
   void Tick();
 

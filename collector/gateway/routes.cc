@@ -31,10 +31,6 @@ http::Response Redirect(int status, std::string location) {
   return response;
 }
 
-std::string HostWithPort(absl::string_view host, absl::string_view port) {
-  return port.empty() ? std::string(host) : absl::StrCat(host, ":", port);
-}
-
 }  // namespace
 
 http::Response ErrorPage(int status, absl::string_view title,
@@ -53,9 +49,10 @@ http::Response ErrorPage(int status, absl::string_view title,
   return response;
 }
 
-Decision Routes::Decide(const RequestHead& request) const {
+Decision Routes::Decide(const RequestHead& request, uint16_t local_port) const {
   const HostTable::Place place = hosts_->Find(request.fields.Get("host"));
   if (place.kind == HostTable::Kind::kForeign) return {};
+  if (hosts_->IsServicePort(local_port)) return ByPort(request, local_port);
   if (place.kind == HostTable::Kind::kService) return ByLabel(request, place.label);
   absl::string_view rest = request.target;
   if (!absl::ConsumePrefix(&rest, options_.path_prefix) || !absl::ConsumePrefix(&rest, kNode)) {
@@ -110,6 +107,24 @@ Decision Routes::ByPath(const RequestHead& request, absl::string_view below_node
   return decision;
 }
 
+Decision Routes::ByPort(const RequestHead& request, uint16_t port) const {
+  const std::shared_ptr<const ServiceSnapshot> snapshot = board_->Get();
+  Decision decision;
+  for (const auto& [key, service] : snapshot->services) {
+    if (service.port != port || service.mode != ServiceMode::kHost) continue;
+    decision.answer = Unavailable(service);
+    if (decision.answer.has_value()) return decision;
+    Route route;
+    route.service = service;
+    route.target = request.target;
+    decision.route = std::move(route);
+    return decision;
+  }
+  decision.answer = ErrorPage(404, "There is no such service",
+                              {absl::StrCat("No service of any node has the port ", port, ".")});
+  return decision;
+}
+
 Decision Routes::ByLabel(const RequestHead& request, const std::string& label) const {
   const std::shared_ptr<const ServiceSnapshot> snapshot = board_->Get();
   Decision decision;
@@ -155,22 +170,21 @@ std::optional<http::Response> Routes::Unavailable(const ServiceStatus& service) 
 Decision Routes::ToOwnOrigin(const RequestHead& request, const ServiceStatus& service,
                              absl::string_view rest) const {
   const absl::string_view host_header = request.fields.Get("host");
-  const std::string base = hosts_->BaseFor(host_header);
   const std::string label = ServiceHostLabel(service.node, service.service);
+  const std::string origin = hosts_->OriginOf(host_header, label, service.port);
   Decision decision;
-  if (base.empty()) {
+  if (origin.empty()) {
     decision.answer = ErrorPage(
         404, "The service needs a name of its own",
         {absl::StrCat("'", service.service, "' opens at ", label,
                       ".localhost on the machine that the collector runs on, or through ssh -L."),
-         "Other names need a base that leads here: start the collector with --gateway_base."});
+         "Other names need a base that leads here, or a port: start the collector with "
+         "--gateway_base or with --service_ports."});
     return decision;
   }
-  const std::string port = SplitHost(host_header).port;
   // 307 keeps the method. The scheme stays the browser's.
   decision.answer =
-      Redirect(307, absl::StrCat("//", HostWithPort(absl::StrCat(label, ".", base), port),
-                                 absl::StartsWith(rest, "/") ? "" : "/", rest));
+      Redirect(307, absl::StrCat("//", origin, absl::StartsWith(rest, "/") ? "" : "/", rest));
   return decision;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "collector/gateway/host_table.h"
@@ -44,11 +45,13 @@ class Routes {
   Routes(const Options& options, const ServiceBoard* board, const HostTable* hosts)
       : options_(options), board_(board), hosts_(hosts) {}
 
-  // A Host that is not ours is the collector's to refuse.
-  Decision Decide(const RequestHead& request) const;
+  // `local_port`: to which the connection came. A Host that is not ours is the collector's to
+  // refuse.
+  Decision Decide(const RequestHead& request, uint16_t local_port) const;
 
  private:
   Decision ByPath(const RequestHead& request, absl::string_view below_node) const;
+  Decision ByPort(const RequestHead& request, uint16_t port) const;
   Decision ByLabel(const RequestHead& request, const std::string& label) const;
   // An answer if the service cannot be opened now.
   static std::optional<http::Response> Unavailable(const ServiceStatus& service);

@@ -328,19 +328,15 @@ Granted ServiceSessions::MakeGranted(const Session& session, uint32_t claim_id, 
   granted.set_conflict(grant.conflict);
   granted.set_out_of_range(grant.out_of_range);
   const std::string& node = session.node.name();
-  if (mode == ServiceMode::kHost) {
-    const std::string label = ServiceHostLabel(node, grant.service);
-    granted.set_opens_at(label);
-    if (const size_t colon = origin_.rfind(':'); colon != std::string::npos) {
-      granted.set_url(
-          absl::StrCat("http://", label, ".", options_.host_base, origin_.substr(colon), "/"));
-    }
-    return granted;
-  }
   const std::string prefix = absl::StrCat(options_.path_prefix, ServicePath(node, grant.service));
-  granted.set_prefix(prefix);
-  granted.set_opens_at(absl::StrCat(prefix, "/"));
+  // The gateway sends a browser from here to the service's own origin, if it has one.
   if (!origin_.empty()) granted.set_url(absl::StrCat(origin_, prefix, "/"));
+  if (mode == ServiceMode::kHost) {
+    granted.set_opens_at(ServiceHostLabel(node, grant.service));
+  } else {
+    granted.set_prefix(prefix);
+    granted.set_opens_at(absl::StrCat(prefix, "/"));
+  }
   return granted;
 }
 

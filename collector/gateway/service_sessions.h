@@ -44,8 +44,6 @@ class ServiceSessions : public TunnelTokens {
     std::string collector_version;
     // As --path_prefix: "/tb", or empty.
     std::string path_prefix;
-    // Below which services of mode HOST have their origins.
-    std::string host_base = "localhost";
     // The lease's life is told to the processes; it must be that of the PortLeases.
     absl::Duration lease = absl::Seconds(60);
     absl::Duration renew = absl::Seconds(20);

@@ -1,5 +1,6 @@
 #include "collector/gateway/tunnel_hub.h"
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,7 +26,7 @@ class TunnelHub::Tunnel : public tunnel::MuxEvents {
     link->Close(absl::UnavailableError("the collector ends the tunnel"));
   }
 
-  absl::Status OnHello(const std::string& token) override { return hub_->OnHello(this, token); }
+  absl::Status OnHello(const std::string& said) override { return hub_->OnHello(this, said); }
   void OnReady() override {}
   absl::StatusOr<tunnel::ChannelEvents*> OnOpen(tunnel::ChannelId, const std::string&) override {
     return absl::InternalError("a node opens no channels");
@@ -33,6 +34,7 @@ class TunnelHub::Tunnel : public tunnel::MuxEvents {
 
   const uint64_t id;
   uint64_t session = 0;  // 0: no hello yet
+  std::string token;     // of the session
   std::shared_ptr<tunnel::TunnelLink> link;
 
  private:
@@ -72,6 +74,7 @@ absl::Status TunnelHub::OnHello(Tunnel* tunnel, const std::string& token) {
     older->second->link->Close(absl::AbortedError("the process has a newer tunnel"));
   }
   tunnel->session = session;
+  tunnel->token = token;
   by_session_[session] = tunnel;
   dependencies_.log->Debug("a tunnel is open", {{"session", session}});
   return absl::OkStatus();
@@ -99,17 +102,18 @@ absl::StatusOr<tunnel::Channel> TunnelHub::Open(uint64_t session, const std::str
   return tunnel::Channel(link, id);
 }
 
-void TunnelHub::EndSession(uint64_t session) {
-  const auto found = by_session_.find(session);
-  if (found == by_session_.end()) return;
-  found->second->link->Close(absl::UnavailableError("the session of the tunnel ended"));
-}
-
 void TunnelHub::Tick() {
-  std::vector<std::shared_ptr<tunnel::TunnelLink>> links;
-  links.reserve(tunnels_.size());
-  for (const auto& [id, tunnel] : tunnels_) links.push_back(tunnel->link);
-  for (const auto& link : links) link->Tick();
+  std::vector<std::shared_ptr<tunnel::TunnelLink>> live;
+  std::vector<std::shared_ptr<tunnel::TunnelLink>> over;
+  for (const auto& [id, tunnel] : tunnels_) {
+    const bool lives =
+        tunnel->session == 0 || dependencies_.tokens->SessionOfToken(tunnel->token).ok();
+    (lives ? live : over).push_back(tunnel->link);
+  }
+  for (const auto& link : live) link->Tick();
+  for (const auto& link : over) {
+    link->Close(absl::UnavailableError("the session of the tunnel ended"));
+  }
 }
 
 }  // namespace tributary::gateway

@@ -49,9 +49,7 @@ class TunnelHub {
   absl::StatusOr<tunnel::Channel> Open(uint64_t session, const std::string& service,
                                        tunnel::ChannelEvents* owner);
   bool Has(uint64_t session) const { return by_session_.count(session) > 0; }
-  // The session is over, and so is its tunnel.
-  void EndSession(uint64_t session);
-  // Once a second.
+  // Once a second. A tunnel whose session is over ends.
   void Tick();
 
   size_t tunnels() const { return tunnels_.size(); }

@@ -75,6 +75,7 @@ std::shared_ptr<const ServiceSnapshot> PortLeases::Snapshot() const {
     status.pid = lease.row.pid;
     status.since = lease.row.since;
     status.session = lease.session;
+    status.own = lease.own;
     AddConflicts(key, &snapshot->conflicts);
     snapshot->services.emplace(key, std::move(status));
   }

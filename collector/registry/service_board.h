@@ -34,8 +34,9 @@ struct ServiceStatus {
   int64_t pid = 0;  // of the process that holds the lease
   absl::Time since = absl::InfinitePast();
   // Names the session that holds it, and so the tunnel that leads there; 0 without one: of a stale
-  // service, and of the collector's own, which is live all the same.
+  // service, and of the collector's own.
   uint64_t session = 0;
+  bool own = false;  // the collector's own port
 };
 
 struct ServiceSnapshot {

@@ -173,12 +173,12 @@ void WriteTimes(const NodeStatus& node, absl::Time now, JsonWriter* writer) {
 }
 
 void WriteNode(const NodeStatus& node, const ServiceView& services, const Question& question,
-               absl::Time now, const http::Request& request, JsonWriter* writer) {
+               absl::Time now, JsonWriter* writer) {
   writer->BeginObject();
   WriteText("name", node.name, writer);
   WriteText("state", node.state, writer);
   WriteAgents(node.agents, writer);
-  WriteServices(node.name, services, request, writer);
+  WriteServices(node.name, services, writer);
   WriteText("version", node.version, writer);
   writer->Key("clock_offset_s");
   writer->Double(node.clock_offset_s);
@@ -243,7 +243,7 @@ http::Response ClusterAnswer(const ClusterSnapshot& snapshot, const ServiceView&
       more = true;
       break;
     }
-    WriteNode(node, services, *question, now, request, &writer);
+    WriteNode(node, services, *question, now, &writer);
     last = &node.name;
   }
   writer.EndArray();

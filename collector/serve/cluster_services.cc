@@ -34,25 +34,11 @@ absl::string_view StateName(ServiceState state) {
   return "";
 }
 
-// The collector itself.
-bool IsOwn(const ServiceStatus& status) {
-  return status.session == 0 && status.state == ServiceState::kLive;
-}
-
-// Where the viewer who asks opens the service: a path of this server, or an origin of its own on
-// the same port.
-std::string UrlOf(const ServiceStatus& status, const ServiceView& view,
-                  const http::Request& request) {
-  if (IsOwn(status)) return absl::StrCat(view.path_prefix, "/");
-  if (status.mode != ServiceMode::kHost) {
-    return absl::StrCat(view.path_prefix, ServicePath(status.node, status.service), "/");
-  }
-  const absl::string_view host = request.Header("host");
-  const size_t colon = host.rfind(':');
-  const bool has_port =
-      colon != absl::string_view::npos && host.find(']', colon) == absl::string_view::npos;
-  return absl::StrCat("//", ServiceHostLabel(status.node, status.service), ".localhost",
-                      has_port ? host.substr(colon) : "", "/");
+// Where the service opens. One with an origin of its own opens there, too: which one depends on the
+// name that the viewer comes by, and the gateway sends the browser on.
+std::string UrlOf(const ServiceStatus& status, const ServiceView& view) {
+  const std::string path = status.own ? "" : ServicePath(status.node, status.service);
+  return absl::StrCat(view.path_prefix, path, "/");
 }
 
 void WriteText(absl::string_view key, absl::string_view value, JsonWriter* writer) {
@@ -62,8 +48,7 @@ void WriteText(absl::string_view key, absl::string_view value, JsonWriter* write
 
 }  // namespace
 
-void WriteServices(const std::string& node, const ServiceView& view, const http::Request& request,
-                   JsonWriter* writer) {
+void WriteServices(const std::string& node, const ServiceView& view, JsonWriter* writer) {
   writer->Key("services");
   writer->BeginArray();
   const auto& services = view.snapshot.services;
@@ -74,7 +59,7 @@ void WriteServices(const std::string& node, const ServiceView& view, const http:
     WriteText("service", status.service, writer);
     writer->Key("port");
     writer->Int(status.port);
-    WriteText("url", UrlOf(status, view, request), writer);
+    WriteText("url", UrlOf(status, view), writer);
     WriteText("mode", ModeName(status.mode), writer);
     WriteText("state", StateName(status.state), writer);
     WriteText("command", status.command, writer);
@@ -95,7 +80,7 @@ std::vector<NodeStatus> NodesOfServices(const ServiceView& view,
   std::vector<NodeStatus> nodes;
   for (const auto& [key, status] : view.snapshot.services) {
     // The head node is none for our own port alone.
-    if (names.contains(key.first) || IsOwn(status)) continue;
+    if (names.contains(key.first) || status.own) continue;
     if (nodes.empty() || nodes.back().name != key.first) {
       NodeStatus node;
       node.name = key.first;

@@ -8,7 +8,6 @@
 #include "collector/registry/cluster_board.h"
 #include "collector/registry/service_board.h"
 #include "collector/serve/json_writer.h"
-#include "common/http/message.h"
 
 namespace tributary::serve {
 
@@ -18,9 +17,8 @@ struct ServiceView {
   std::string path_prefix = {};
 };
 
-// The key "services" with those of one node. `request` says by which port the viewer came.
-void WriteServices(const std::string& node, const ServiceView& view, const http::Request& request,
-                   JsonWriter* writer);
+// The key "services" with those of one node.
+void WriteServices(const std::string& node, const ServiceView& view, JsonWriter* writer);
 
 // Nodes that have services, and are not among `known`, by name.
 std::vector<NodeStatus> NodesOfServices(const ServiceView& view,

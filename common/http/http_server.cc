@@ -214,9 +214,12 @@ struct ConnectionSettings {
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   // `bytes` were read before.
-  Connection(asio::ip::tcp::socket socket, std::string peer, absl::string_view bytes,
-             const ConnectionSettings& settings)
-      : settings_(settings), peer_(std::move(peer)), stream_(std::move(socket)) {
+  Connection(asio::ip::tcp::socket socket, std::string peer, uint16_t local_port,
+             absl::string_view bytes, const ConnectionSettings& settings)
+      : settings_(settings),
+        peer_(std::move(peer)),
+        local_port_(local_port),
+        stream_(std::move(socket)) {
     asio::buffer_copy(buffer_.prepare(bytes.size()), asio::buffer(bytes.data(), bytes.size()));
     buffer_.commit(bytes.size());
   }
@@ -329,11 +332,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
       end = View(buffer_).find(kHeadEnd);
     }
     if (end == absl::string_view::npos) co_return false;
-    if (!settings_.options.wants(View(buffer_).substr(0, end + kHeadEnd.size()))) co_return false;
+    const absl::string_view head = View(buffer_).substr(0, end + kHeadEnd.size());
+    if (!settings_.options.wants(head, local_port_)) co_return false;
     error_code error;
     const int socket = stream_.release_socket().release(error);
     if (error) co_return false;
-    settings_.options.take_over(socket, std::string(View(buffer_)), peer_);
+    settings_.options.take_over(socket, std::string(View(buffer_)), peer_, local_port_);
     co_return true;
   }
 
@@ -347,6 +351,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     }
     request->body = std::move(message.body());
     request->peer = peer_;
+    request->local_port = local_port_;
     return true;
   }
 
@@ -421,6 +426,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   const ConnectionSettings settings_;
   const std::string peer_;
+  const uint16_t local_port_;
   std::optional<ConnectionTable::Place> place_;  // constant after Adopt
   beast::tcp_stream stream_;
   beast::flat_buffer buffer_;
@@ -466,13 +472,15 @@ void HttpServer::Adopt(int socket, absl::string_view bytes) {
   }
   const auto remote = taken.remote_endpoint(error);
   if (error) return;  // gone already; `taken` closes it
+  const uint16_t local_port = taken.local_endpoint(error).port();
+  if (error) return;
   ConnectionSettings settings;
   settings.options = impl_->options;
   settings.handler = &impl_->handler;
   settings.table = &impl_->table;
   settings.stopping = &impl_->stopping;
-  const auto connection =
-      std::make_shared<Connection>(std::move(taken), remote.address().to_string(), bytes, settings);
+  const auto connection = std::make_shared<Connection>(
+      std::move(taken), remote.address().to_string(), local_port, bytes, settings);
   ConnectionTable::Place place;
   std::shared_ptr<Connection> evicted;
   if (!impl_->table.Add(connection,

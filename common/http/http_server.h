@@ -32,11 +32,13 @@ class HttpServer {
     absl::Duration request_timeout = absl::Seconds(20);
     // Requests that somebody else answers, with their connections. Both run on HTTP threads and may
     // be null together.
-    // Asked for each request: whether it is one, by all of its head as it was sent.
-    std::function<bool(absl::string_view head)> wants = nullptr;
+    // Asked for each request: whether it is one, by all of its head as it was sent and the port
+    // that the connection came to.
+    std::function<bool(absl::string_view head, uint16_t local_port)> wants = nullptr;
     // Owns the connection from now on; `bytes` is all that was read, the head first. Gives it back,
     // if it likes, by Adopt.
-    std::function<void(int socket, std::string bytes, std::string peer)> take_over = nullptr;
+    std::function<void(int socket, std::string bytes, std::string peer, uint16_t local_port)>
+        take_over = nullptr;
   };
 
   // `handler` must live until Stop has returned.

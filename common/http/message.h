@@ -37,6 +37,8 @@ struct Request {
   std::string body;
   // Numeric address of the peer.
   std::string peer;
+  // Of this machine, to which the connection came.
+  uint16_t local_port = 0;
 
   // The first value of the key, nullopt if it is absent.
   std::optional<absl::string_view> QueryValue(absl::string_view key) const;

@@ -217,5 +217,18 @@ TEST_F(ConfigTest, HelpAndVersion) {
   EXPECT_EQ(Parse({"--version_tb"})->command, CollectorConfig::Command::kVersion);
 }
 
+TEST_F(ConfigTest, PortsOfServices) {
+  EXPECT_EQ(Parse({"--data", "/d"})->service_ports_first, 0);
+  const auto config = Parse({"--data", "/d", "--service_ports", "7000-7010"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->service_ports_first, 7000);
+  EXPECT_EQ(config->service_ports_last, 7010);
+  for (const std::string bad : {"7000", "7010-7000", "0-10", "1-65536", "a-b", "-1-5", "7000-"}) {
+    EXPECT_THAT(Parse({"--data", "/d", "--service_ports=" + bad}).status().message(),
+                HasSubstr("--service_ports"))
+        << bad;
+  }
+}
+
 }  // namespace
 }  // namespace tributary

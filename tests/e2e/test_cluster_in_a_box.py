@@ -94,9 +94,10 @@ class Box:
         """Whether each dashboard answers at its address."""
         for (node, service), one in services(self.site).items():
             host = f"{service}--{node}.localhost:{self.site.port}" if one["mode"] == "host" else None
-            path = "/" if host else one["url"]
             with contextlib.suppress(OSError):
-                status, _, body = request(self.site, "GET", path, host=host)
+                status, headers, body = request(self.site, "GET", one["url"])
+                if host and status == 307 and headers["Location"] == f"//{host}/":
+                    status, _, body = request(self.site, "GET", "/", host=host)
                 if status == 200 and (b"A page of the node" if service == "notebook" else b"TensorBoard") in body:
                     continue
             return False

@@ -171,6 +171,31 @@ def test_hostile_hosts_and_origins(site, board):
     assert request(site, "POST", f"{board}/upload", b"x")[0] == 200
 
 
+def test_a_port_of_its_own_on_the_head_node(site, tmp_path):
+    port = python_service(site, tmp_path)
+    # The number is taken here by the service itself: one machine plays both. The collector listens beside it.
+    site.start_collector("--host", "127.0.0.2", "--service_ports", f"{port}-{port}", wait=False)
+    wait_for((tmp_path / "port").exists, "the collector listens")
+    site.port = int((tmp_path / "port").read_text())
+    site.start("hold", HOLD, f"127.0.0.2:{site.port}", "n1", "board", port, "host")
+
+    def ask(number, path, host):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.2", number, timeout=30)
+            connection.request("GET", path, headers={"Host": host})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        except OSError:
+            return None, {}, b""
+
+    wait_for(lambda: ask(port, "/headers", f"head:{port}")[0] == 200, "the service has its port", 40)
+    assert json.loads(ask(port, "/headers?x", f"head:{port}")[2])["path"] == "/headers?x"
+    assert ask(site.port, "/node/n1/board/headers", f"head:{site.port}")[1]["Location"] == f"//head:{port}/headers"
+    # It leads to the service and nowhere else, by a name of ours only.
+    assert ask(port, "/headers", "evil.example.com")[0] == 421
+    assert b"A page of the node" in ask(port, "/", f"head:{port}")[2]
+
+
 def test_errors_are_said(site, board, tmp_path):
     status, _, body = request(site, "GET", "/node/n1/nothing/")
     assert status == 404 and b"/node/n1/board/" in body

@@ -116,9 +116,12 @@ class Collector {
     EXPECT_TRUE(grpc.ok());
     grpc_ = *std::move(grpc);
     http::HttpServer::Options options;
-    options.wants = [this](absl::string_view head) { return gateway_->Wants(head); };
-    options.take_over = [this](int socket, std::string bytes, std::string peer) {
-      gateway_->Take(socket, std::move(bytes), std::move(peer));
+    options.wants = [this](absl::string_view head, uint16_t local_port) {
+      return gateway_->Wants(head, local_port);
+    };
+    options.take_over = [this](int socket, std::string bytes, std::string peer,
+                               uint16_t local_port) {
+      gateway_->Take(socket, std::move(bytes), std::move(peer), local_port);
     };
     http_ = std::make_unique<http::HttpServer>(options, [](const http::Request&) {
       http::Response response;

@@ -57,16 +57,34 @@ TEST(HostTableTest, LabelsOfServices) {
   EXPECT_EQ(table.Find("jupyter--n1.other.org").kind, Kind::kForeign);
 }
 
-TEST(HostTableTest, TheBaseThatAViewerCanReach) {
+TEST(HostTableTest, TheOriginThatAViewerCanReach) {
   const HostTable plain({});
-  EXPECT_EQ(plain.BaseFor("localhost:6006"), "localhost");
-  EXPECT_EQ(plain.BaseFor("127.0.0.1:6006"), "localhost");
-  EXPECT_EQ(plain.BaseFor("[::1]"), "localhost");
-  EXPECT_EQ(plain.BaseFor("head:6006"), "");
-  const HostTable based({.allowed = {}, .bases = {"nodes.example.org"}});
-  EXPECT_EQ(based.BaseFor("head:6006"), "nodes.example.org");
-  EXPECT_EQ(based.BaseFor("nodes.example.org"), "nodes.example.org");
-  EXPECT_EQ(based.BaseFor("localhost"), "localhost");
+  EXPECT_EQ(plain.OriginOf("localhost:6006", "board--n1", 8888), "board--n1.localhost:6006");
+  EXPECT_EQ(plain.OriginOf("127.0.0.1:6006", "board--n1", 8888), "board--n1.localhost:6006");
+  EXPECT_EQ(plain.OriginOf("[::1]", "board--n1", 8888), "board--n1.localhost");
+  EXPECT_EQ(plain.OriginOf("head:6006", "board--n1", 8888), "");
+  const HostTable based({.bases = {"nodes.example.org"}});
+  EXPECT_EQ(based.OriginOf("head:6006", "board--n1", 8888), "board--n1.nodes.example.org:6006");
+  EXPECT_EQ(based.OriginOf("nodes.example.org", "board--n1", 8888), "board--n1.nodes.example.org");
+  EXPECT_EQ(based.OriginOf("localhost", "board--n1", 8888), "board--n1.localhost");
+}
+
+TEST(HostTableTest, PortsOfServices) {
+  HostTable table({.service_ports = {8880, 8890}});
+  table.SetOwnPort(8881);
+  EXPECT_FALSE(table.IsServicePort(8879));
+  EXPECT_TRUE(table.IsServicePort(8880));
+  EXPECT_FALSE(table.IsServicePort(8881));
+  EXPECT_TRUE(table.IsServicePort(8890));
+  EXPECT_FALSE(table.IsServicePort(8891));
+  // Who cannot be listened for has no origin there.
+  EXPECT_EQ(table.OriginOf("head:6006", "board--n1", 8888), "");
+  table.SetOpenPorts({8888});
+  EXPECT_EQ(table.OriginOf("head:6006", "board--n1", 8888), "head:8888");
+  EXPECT_EQ(table.OriginOf("[2001:db8::1]:6006", "board--n1", 8888), "[2001:db8::1]:8888");
+  EXPECT_EQ(table.OriginOf("localhost:6006", "board--n1", 8888), "board--n1.localhost:6006");
+  table.SetOpenPorts({});
+  EXPECT_EQ(table.OriginOf("head:6006", "board--n1", 8888), "");
 }
 
 }  // namespace

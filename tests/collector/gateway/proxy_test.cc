@@ -76,6 +76,7 @@ class ProxyTest : public ::testing::Test {
     dependencies.clock = &clock_;
     dependencies.routes = &routes_;
     dependencies.hosts = &hosts_;
+    dependencies.metrics = &gateway_metrics_;
     dependencies.hub = hub_.get();
     dependencies.give_back = [this](int descriptor, std::string bytes) {
       given_back_ = descriptor;
@@ -107,7 +108,7 @@ class ProxyTest : public ::testing::Test {
   std::unique_ptr<MemorySockets::End> Ask(const std::string& request,
                                           const std::string& peer = "127.0.0.1") {
     auto [descriptor, viewer] = sockets_.MakePair();
-    proxy_->Take(descriptor, request, peer);
+    proxy_->Take(descriptor, request, peer, local_port_);
     queue_.RunAll();
     return std::move(viewer);
   }
@@ -143,12 +144,15 @@ class ProxyTest : public ::testing::Test {
   MemorySockets sockets_{&queue_};
   Tokens tokens_;
   ServiceBoard board_;
-  HostTable hosts_{HostTable::Options()};
+  HostTable hosts_{{.service_ports = {8880, 8890}}};
   Routes routes_{{.path_prefix = "/tb"}, &board_, &hosts_};
   std::shared_ptr<MemoryPipe::Wire> wire_;
+  MetricsRegistry metrics_;
+  GatewayMetrics gateway_metrics_{&metrics_};
   std::unique_ptr<TunnelHub> hub_;
   std::unique_ptr<Proxy> proxy_;
   std::unique_ptr<agent::TunnelClient> client_;
+  uint16_t local_port_ = 6006;
   int given_back_ = -1;
   std::string given_bytes_;
 };
@@ -461,13 +465,25 @@ TEST_F(ProxyTest, AServiceWithAnOriginOfItsOwn) {
   const auto viewer = Ask(Get("/lab?x", "", "own--n1.localhost:6006"));
   EXPECT_THAT(Service().Hear(), StartsWith("GET /lab?x HTTP/1.1\r\nHost: localhost:8888\r\n"));
   EXPECT_THAT(Ask(Get("/tb/node/n1/own/", "", "head:6006"))->Hear(), HasSubstr("--gateway_base"));
+  hosts_.SetOpenPorts({8888});
+  EXPECT_THAT(Ask(Get("/tb/node/n1/own/x", "", "head:6006"))->Hear(),
+              HasSubstr("Location: //head:8888/x\r\n"));
   EXPECT_THAT(Ask(Get("/", "", "what--n9.localhost"))->Hear(), StartsWith("HTTP/1.1 404 "));
+}
+
+TEST_F(ProxyTest, APortOfItsOwnLeadsToOneServiceOnly) {
+  Publish("own", ServiceMode::kHost, ServiceState::kLive);
+  local_port_ = 8888;
+  const auto viewer = Ask(Get("/data/runs", "", "head:8888"));
+  EXPECT_THAT(Service().Hear(), StartsWith("GET /data/runs HTTP/1.1\r\nHost: localhost:8888\r\n"));
+  local_port_ = 8889;
+  EXPECT_THAT(Ask(Get("/data/runs", "", "head:8889"))->Hear(), StartsWith("HTTP/1.1 404 "));
 }
 
 TEST_F(ProxyTest, WhatIsTheCollectorsOwnIsNotTaken) {
   const auto is_ours = [this](const std::string& request) {
     const auto head = ParseRequestHead(request);
-    return head.ok() && !routes_.Decide(*head).is_for_collector();
+    return head.ok() && !routes_.Decide(*head, 6006).is_for_collector();
   };
   EXPECT_TRUE(is_ours(Get("/tb/node/n1/board/")));
   EXPECT_TRUE(is_ours(Get("/", "", "own--n1.localhost")));

@@ -239,7 +239,7 @@ TEST_F(ServiceSessionsTest, AModeThatNobodyNamedIsAnOriginOfItsOwn) {
   EXPECT_EQ(granted.mode(), cluster::v1::SERVICE_MODE_HOST);
   EXPECT_EQ(granted.prefix(), "");
   EXPECT_EQ(granted.opens_at(), "tensorboard--node1");
-  EXPECT_EQ(granted.url(), "http://tensorboard--node1.localhost:6060/");
+  EXPECT_EQ(granted.url(), "http://head:6060/tb/node/node1/tensorboard/");
 }
 
 TEST_F(ServiceSessionsTest, TheOwnPortIsThere) {
@@ -247,6 +247,7 @@ TEST_F(ServiceSessionsTest, TheOwnPortIsThere) {
   EXPECT_EQ(own.port, 6060);
   EXPECT_EQ(own.state, ServiceState::kLive);
   EXPECT_EQ(own.session, 0u);
+  EXPECT_TRUE(own.own);
 }
 
 TEST_F(ServiceSessionsTest, AConflictIsTold) {

@@ -17,10 +17,11 @@ namespace {
 class Tokens : public TunnelTokens {
  public:
   absl::StatusOr<uint64_t> SessionOfToken(absl::string_view token) override {
-    if (token == "one") return 1;
+    if (token == "one" && one_lives) return 1;
     if (token == "two") return 2;
     return absl::UnauthenticatedError("no such session");
   }
+  bool one_lives = true;
 };
 
 class Owner : public tunnel::ChannelEvents {
@@ -127,8 +128,10 @@ TEST_F(TunnelHubTest, AnEndedSessionEndsItsTunnelAndChannels) {
   Owner viewer;
   const auto channel = hub_->Open(1, "board", &viewer);
   ASSERT_TRUE(channel.ok());
-  hub_->EndSession(1);
-  queue_.RunAll();
+  Pass(absl::Seconds(2));
+  EXPECT_TRUE(hub_->Has(1));
+  tokens_.one_lives = false;
+  Pass(absl::Seconds(1));
   EXPECT_EQ(viewer.reset, "the session of the tunnel ended");
   EXPECT_FALSE(process->over.ok());
   EXPECT_FALSE(hub_->Has(1));

@@ -235,12 +235,14 @@ class TakeOverTest : public HttpServerTest {
  protected:
   void SetUp() override {
     HttpServer::Options options;
-    options.wants = [this](absl::string_view head) {
+    options.wants = [this](absl::string_view head, uint16_t local_port) {
+      EXPECT_EQ(local_port, mux_->port());
       EXPECT_TRUE(absl::EndsWith(head, "\r\n\r\n"));
       ++offered_;
       return absl::StrContains(head, "/elsewhere");
     };
-    options.take_over = [this](int socket, const std::string& bytes, const std::string& peer) {
+    options.take_over = [this](int socket, const std::string& bytes, const std::string& peer,
+                               uint16_t) {
       EXPECT_EQ(peer, "127.0.0.1");
       const size_t end = bytes.find("\r\n\r\n") + 4;
       static constexpr absl::string_view kAnswer =
