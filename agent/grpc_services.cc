@@ -1,6 +1,7 @@
 #include "agent/grpc_services.h"
 
 #include <grpcpp/grpcpp.h>
+#include <pthread.h>
 
 #include <thread>
 #include <utility>
@@ -26,6 +27,7 @@ class GrpcServices : public ServicesTransport {
     End();
     call_ = std::make_shared<Call>();
     reader_ = std::thread([this, call = call_, events] { Run(call, events); });
+    pthread_setname_np(reader_.native_handle(), "services-read");
   }
 
   void Send(const ServicesRequest& request) override {

@@ -116,12 +116,14 @@ World RealWorld(Logger* log, Random* random, ProcessSignals* signals) {
   world.err_is_terminal = isatty(STDERR_FILENO) == 1;
   world.host_name = HostName();
   world.pid = getpid();
+  world.user_id = geteuid();
   world.version = TRIBUTARY_VERSION;
   world.user_name = UserNames();
   world.make_notifier = MakeInotifyNotifier;
   world.make_transport = [](const AgentConfig& config, TaskQueue* queue) {
     return MakeGrpcTransport(TransportOptions(config), queue);
   };
+  world.ports = RealPorts();
   world.make_services = [](const AgentConfig& config, TaskQueue* queue) {
     return MakeGrpcServices(TransportOptions(config), queue);
   };

@@ -96,18 +96,26 @@ std::vector<ListeningSocket> ParseSocketTable(absl::string_view table) {
     if (columns.size() < 10 || columns[3] != kListen) continue;
     const auto address = ParseAddress(columns[1]);
     ListeningSocket socket;
-    if (!address.has_value() || !absl::SimpleAtoi(columns[9], &socket.inode)) continue;
+    if (!address.has_value() || !absl::SimpleAtoi(columns[7], &socket.owner_uid) ||
+        !absl::SimpleAtoi(columns[9], &socket.inode)) {
+      continue;
+    }
     std::tie(socket.ip, socket.port) = *address;
     sockets.push_back(std::move(socket));
   }
   return sockets;
 }
 
-std::vector<ListeningSocket> ListeningSockets() {
+std::vector<ListeningSocket> ListeningSocketsAlone() {
   std::vector<ListeningSocket> sockets = ParseSocketTable(ReadAll("/proc/net/tcp"));
   for (ListeningSocket& socket : ParseSocketTable(ReadAll("/proc/net/tcp6"))) {
     sockets.push_back(std::move(socket));
   }
+  return sockets;
+}
+
+std::vector<ListeningSocket> ListeningSockets() {
+  std::vector<ListeningSocket> sockets = ListeningSocketsAlone();
   std::unordered_map<uint64_t, std::vector<ListeningSocket*>> unclaimed;
   for (ListeningSocket& socket : sockets) unclaimed[socket.inode].push_back(&socket);
   ForEachName("/proc", [&](const std::string& name) {

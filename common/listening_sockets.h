@@ -15,6 +15,7 @@ struct ListeningSocket {
   std::string ip;  // numeric: "127.0.0.1", "::"
   uint16_t port = 0;
   uint64_t inode = 0;  // names the socket while it is open
+  uint32_t owner_uid = 0;
   // The process that holds it; 0 and empty if the system does not tell, as for those of other
   // users.
   int64_t pid = 0;
@@ -23,6 +24,8 @@ struct ListeningSocket {
 
 // All of this network namespace, by their processes where the system tells.
 std::vector<ListeningSocket> ListeningSockets();
+// The same without processes, for which all of /proc must be read.
+std::vector<ListeningSocket> ListeningSocketsAlone();
 
 // "tensorboard (pid 4711)" of a process that listens on the port; empty if the system does not
 // tell.

@@ -9,7 +9,6 @@
 #include "absl/strings/str_replace.h"
 #include "agent/commands/run.h"
 #include "agent/commands/services.h"
-#include "agent/ports/listeners.h"
 #include "common/utf8.h"
 
 namespace tributary::agent {
@@ -44,7 +43,7 @@ int ExecCommand::Run() {
     return kExitUsage;
   }
   node_ = node->node.value;
-  taken_ = PortsTaken();
+  taken_ = world_.ports->Taken();
   desk_ = MakeServiceDesk(config_, world_, *node);
   int code = kExitFailed;
   for (int attempt = 1;; ++attempt) {
@@ -60,7 +59,8 @@ int ExecCommand::Run() {
     }
     code = Watch(&place);
     // Another program was faster: the command never had a chance on this number.
-    const bool was_taken = !listens_ && code != 0 && code < 128 && IsListening(place.port);
+    const bool was_taken =
+        !listens_ && code != 0 && code < 128 && world_.ports->Taken().contains(place.port);
     if (!was_taken || config_.service.fixed || attempt == kTriesMax) break;
     PrintError(world_, absl::StrCat("port ", place.port,
                                     " was taken by another program; the command is started again "
@@ -125,8 +125,8 @@ std::optional<ExecCommand::Place> ExecCommand::AskCollector(std::optional<int>* 
     }
     const cluster::v1::Granted& granted = *event->granted;
     Place place = {static_cast<uint16_t>(granted.port()), granted.prefix(), granted.url()};
-    if (granted.out_of_range()) place.port = AnyFreePort();
-    if (place.port != 0 && IsPortFree(place.port)) {
+    if (granted.out_of_range()) place.port = world_.ports->AnyFree();
+    if (place.port != 0 && world_.ports->IsFree(place.port)) {
       if (!granted.conflict().empty()) PrintError(world_, granted.conflict());
       return place;
     }
@@ -138,7 +138,7 @@ std::optional<ExecCommand::Place> ExecCommand::AskCollector(std::optional<int>* 
 std::optional<int> ExecCommand::FindLocalPlace(Place* place) {
   const ServiceOptions& service = config_.service;
   place->prefix = absl::StrCat("/node/", PercentEncoded(node_), "/", service.name);
-  if (service.port != 0 && !taken_.contains(service.port) && IsPortFree(service.port)) {
+  if (service.port != 0 && !taken_.contains(service.port) && world_.ports->IsFree(service.port)) {
     place->port = service.port;
     return std::nullopt;
   }
@@ -151,9 +151,9 @@ std::optional<int> ExecCommand::FindLocalPlace(Place* place) {
   const int last = service.range_last != 0 ? service.range_last : kRangeLast;
   for (int port = first; port <= last && place->port == 0; ++port) {
     const auto candidate = static_cast<uint16_t>(port);
-    if (!taken_.contains(candidate) && IsPortFree(candidate)) place->port = candidate;
+    if (!taken_.contains(candidate) && world_.ports->IsFree(candidate)) place->port = candidate;
   }
-  if (place->port == 0) place->port = AnyFreePort();
+  if (place->port == 0) place->port = world_.ports->AnyFree();
   return std::nullopt;
 }
 
@@ -189,7 +189,7 @@ int ExecCommand::Watch(Place* place) {
 }
 
 void ExecCommand::LookForListener(Place* place) {
-  if (!ListensInTree(place->port, child_->pid())) return;
+  if (!world_.ports->ListensInTree(place->port, child_->pid())) return;
   listens_ = true;
   desk_->Listening(kClaim, place->port);
   Announce(*place);

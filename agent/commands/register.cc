@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/commands/services.h"
-#include "agent/ports/listeners.h"
 
 namespace tributary::agent {
 namespace {
@@ -30,18 +29,18 @@ int RegisterCommand(const AgentConfig& config, const World& world) {
   bool listens = false;
   bool waiting_told = false;
   for (;;) {
-    const std::optional<ReceivedSignal> signal = world.signals->Wait(kLookEvery);
-    if (signal.has_value() &&
-        (signal->number == SIGTERM || signal->number == SIGINT || signal->number == SIGHUP)) {
-      desk->Stop();
-      return kExitGood;
-    }
-    if (!listens && IsListening(port)) {
+    if (!listens && world.ports->Taken().contains(port)) {
       listens = true;
       desk->Listening(kClaim, port);
     } else if (!listens && !waiting_told) {
       waiting_told = true;
       PrintError(world, absl::StrCat("nobody listens on port ", port, " yet, waiting"));
+    }
+    const std::optional<ReceivedSignal> signal = world.signals->Wait(kLookEvery);
+    if (signal.has_value() &&
+        (signal->number == SIGTERM || signal->number == SIGINT || signal->number == SIGHUP)) {
+      desk->Stop();
+      return kExitGood;
     }
     const std::optional<ServiceClient::Event> event = desk->Take(kClaim);
     if (!event.has_value()) continue;

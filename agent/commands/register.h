@@ -7,7 +7,7 @@
 namespace tributary::agent {
 
 // `tributary-agent register`: holds a service that runs already on --port until TERM, INT or HUP:
-// exit code 0. It is live while somebody listens there. 1 for a refusal that waiting cannot cure.
+// exit code 0. It is live once somebody listens there. 1 for a refusal that waiting cannot cure.
 int RegisterCommand(const AgentConfig& config, const World& world);
 
 }  // namespace tributary::agent

@@ -1,7 +1,5 @@
 #include "agent/commands/services.h"
 
-#include <unistd.h>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "common/utf8.h"
@@ -36,7 +34,7 @@ cluster::v1::Claim ClaimOf(const AgentConfig& config, const World& world) {
   claim.set_range_last(service.range_last);
   claim.set_fixed(service.fixed);
   claim.set_mode(service.mode);
-  claim.set_user(ValidUtf8(world.user_name(geteuid())));
+  claim.set_user(ValidUtf8(world.user_name(world.user_id)));
   return claim;
 }
 

@@ -15,6 +15,7 @@
 #include "agent/agent.h"
 #include "agent/config.h"
 #include "agent/node_facts.h"
+#include "agent/ports/listeners.h"
 #include "agent/ports/service_desk.h"
 #include "agent/signals.h"
 #include "common/clock.h"
@@ -57,6 +58,7 @@ struct World {
   bool err_is_terminal = false;
   std::string host_name;
   int64_t pid = 0;
+  uint32_t user_id = 0;
   std::string version;
   // Copied by each user; a copy is used by one thread.
   std::function<std::string(uint32_t uid)> user_name;
@@ -64,7 +66,9 @@ struct World {
   std::function<std::unique_ptr<ChangeNotifier>()> make_notifier;
   std::function<std::unique_ptr<Transport>(const AgentConfig& config, TaskQueue* queue)>
       make_transport;
-  // For services of this node. make_tunnel may be null: then nothing opens through the collector.
+  // For services of this node.
+  Ports* ports = nullptr;  // thread-safe
+  // make_tunnel may be null: then nothing opens through the collector.
   std::function<std::unique_ptr<ServicesTransport>(const AgentConfig& config, TaskQueue* queue)>
       make_services;
   std::function<std::unique_ptr<TunnelSwitch>(const AgentConfig& config)> make_tunnel;

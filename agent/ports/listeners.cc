@@ -3,13 +3,16 @@
 #include <dirent.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <sstream>
+#include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -17,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "common/listening_sockets.h"
 
 namespace tributary::agent {
 namespace {
@@ -26,32 +30,6 @@ struct CloseDirectory {
 };
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
-struct Listener {
-  uint16_t port = 0;
-  uint64_t inode = 0;
-};
-
-// "  0: 0100007F:1776 00000000:0000 0A …": local address, remote address, state, and the inode as
-// the tenth word.
-std::vector<Listener> Listeners(absl::string_view table) {
-  std::vector<Listener> listeners;
-  for (const absl::string_view line : absl::StrSplit(table, '\n')) {
-    const std::vector<absl::string_view> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
-    if (words.size() < 10 || words[3] != "0A") continue;
-    const size_t colon = words[1].rfind(':');
-    uint32_t port = 0;
-    Listener listener;
-    if (colon == absl::string_view::npos ||
-        !absl::SimpleHexAtoi(words[1].substr(colon + 1), &port) || port > 65'535 ||
-        !absl::SimpleAtoi(words[9], &listener.inode)) {
-      continue;
-    }
-    listener.port = static_cast<uint16_t>(port);
-    listeners.push_back(listener);
-  }
-  return listeners;
-}
-
 std::string Slurp(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
@@ -59,10 +37,11 @@ std::string Slurp(const std::string& path) {
   return text.str();
 }
 
-bool HoldsOneOf(int64_t pid, const std::set<uint64_t>& inodes) {
+// Whether the process holds one of the sockets; nullopt if the system does not show what it holds.
+std::optional<bool> HoldsOneOf(int64_t pid, const std::set<uint64_t>& inodes) {
   const std::string fds = absl::StrCat("/proc/", pid, "/fd");
   const Directory directory(::opendir(fds.c_str()));
-  if (directory == nullptr) return false;
+  if (directory == nullptr) return std::nullopt;
   while (const dirent* entry = ::readdir(directory.get())) {
     std::array<char, 64> target;
     const ssize_t length =
@@ -121,21 +100,62 @@ bool TryBind(int family, uint16_t* port) {
   return bound;
 }
 
-}  // namespace
+bool IsLocal(const std::string& ip) {
+  return ip == "0.0.0.0" || ip == "::" || ip == "::1" || absl::StartsWith(ip, "127.");
+}
 
-std::set<uint64_t> ListeningInodes(absl::string_view table, uint16_t port) {
-  std::set<uint64_t> inodes;
-  for (const Listener& listener : Listeners(table)) {
-    if (listener.port == port) inodes.insert(listener.inode);
+class PortsOfProc : public Ports {
+ public:
+  std::set<uint16_t> Taken() override {
+    std::set<uint16_t> ports;
+    for (const ListeningSocket& socket : ListeningSocketsAlone()) ports.insert(socket.port);
+    return ports;
   }
-  return inodes;
-}
 
-std::set<uint16_t> ListeningPorts(absl::string_view table) {
-  std::set<uint16_t> ports;
-  for (const Listener& listener : Listeners(table)) ports.insert(listener.port);
-  return ports;
-}
+  bool ListensInTree(uint16_t port, int64_t root) override {
+    std::set<uint64_t> inodes;
+    for (const ListeningSocket& socket : ListeningSocketsAlone()) {
+      if (socket.port == port) inodes.insert(socket.inode);
+    }
+    if (inodes.empty()) return false;
+    const std::map<int64_t, int64_t> parents = Parents();
+    for (const auto& [pid, first_parent] : parents) {
+      int64_t ancestor = pid;
+      // Processes come and go while /proc is read: a chain has an end all the same.
+      for (int depth = 0; ancestor > 1 && ancestor != root && depth < 1'000; ++depth) {
+        const auto next = parents.find(ancestor);
+        ancestor = next == parents.end() ? 0 : next->second;
+      }
+      if (ancestor == root && HoldsOneOf(pid, inodes).value_or(false)) return true;
+    }
+    return false;
+  }
+
+  bool IsListenerOf(uint16_t port, int64_t pid, uint32_t uid) override {
+    struct stat process = {};
+    if (::stat(absl::StrCat("/proc/", pid).c_str(), &process) != 0 || process.st_uid != uid) {
+      return false;
+    }
+    std::set<uint64_t> inodes;
+    for (const ListeningSocket& socket : ListeningSocketsAlone()) {
+      if (socket.port == port && socket.owner_uid == uid && IsLocal(socket.ip)) {
+        inodes.insert(socket.inode);
+      }
+    }
+    return !inodes.empty() && HoldsOneOf(pid, inodes).value_or(true);
+  }
+
+  bool IsFree(uint16_t port) override {
+    return TryBind(AF_INET, &port) && TryBind(AF_INET6, &port);
+  }
+
+  uint16_t AnyFree() override {
+    uint16_t port = 0;
+    return TryBind(AF_INET, &port) ? port : uint16_t{0};
+  }
+};
+
+}  // namespace
 
 int64_t ParentInStat(absl::string_view stat) {
   // "4711 (a name) with )) S 1 …": the name may hold anything, so the last ')' ends it.
@@ -147,36 +167,9 @@ int64_t ParentInStat(absl::string_view stat) {
   return words.size() >= 2 && absl::SimpleAtoi(words[1], &parent) ? parent : 0;
 }
 
-std::set<uint16_t> PortsTaken() {
-  std::set<uint16_t> ports = ListeningPorts(Slurp("/proc/self/net/tcp"));
-  ports.merge(ListeningPorts(Slurp("/proc/self/net/tcp6")));
-  return ports;
-}
-
-bool IsListening(uint16_t port) { return PortsTaken().contains(port); }
-
-bool ListensInTree(uint16_t port, int64_t root) {
-  std::set<uint64_t> inodes = ListeningInodes(Slurp("/proc/self/net/tcp"), port);
-  inodes.merge(ListeningInodes(Slurp("/proc/self/net/tcp6"), port));
-  if (inodes.empty()) return false;
-  const std::map<int64_t, int64_t> parents = Parents();
-  for (const auto& [pid, first_parent] : parents) {
-    int64_t ancestor = pid;
-    // Processes come and go while /proc is read: a chain has an end all the same.
-    for (int depth = 0; ancestor > 1 && ancestor != root && depth < 1'000; ++depth) {
-      const auto next = parents.find(ancestor);
-      ancestor = next == parents.end() ? 0 : next->second;
-    }
-    if (ancestor == root && HoldsOneOf(pid, inodes)) return true;
-  }
-  return false;
-}
-
-bool IsPortFree(uint16_t port) { return TryBind(AF_INET, &port) && TryBind(AF_INET6, &port); }
-
-uint16_t AnyFreePort() {
-  uint16_t port = 0;
-  return TryBind(AF_INET, &port) ? port : uint16_t{0};
+Ports* RealPorts() {
+  static PortsOfProc ports;
+  return &ports;
 }
 
 }  // namespace tributary::agent

@@ -1,34 +1,37 @@
-// Who listens on a port of this node, and whether it is a process of ours: from /proc.
+// Who listens on a port of this node, and whether it is a process of ours.
 #ifndef TRIBUTARY_AGENT_PORTS_LISTENERS_H_
 #define TRIBUTARY_AGENT_PORTS_LISTENERS_H_
 
 #include <cstdint>
 #include <set>
-#include <string>
 
 #include "absl/strings/string_view.h"
 
 namespace tributary::agent {
 
-// Inode numbers of the TCP sockets in a table of /proc/net ("tcp" or "tcp6") that listen on the
-// port.
-std::set<uint64_t> ListeningInodes(absl::string_view table, uint16_t port);
-// All ports that such a table has a listener on.
-std::set<uint16_t> ListeningPorts(absl::string_view table);
+// The ports of this machine, or network namespace. A seam; thread-safe.
+class Ports {
+ public:
+  virtual ~Ports() = default;
+  // That somebody listens on.
+  virtual std::set<uint16_t> Taken() = 0;
+  // Whether the process or one of its descendants listens there. False for what the system does not
+  // show.
+  virtual bool ListensInTree(uint16_t port, int64_t root) = 0;
+  // Whether this very process, which must be of this user, listens there for local connections. Of
+  // other users' processes the system may only show that a socket is the user's: that is enough.
+  virtual bool IsListenerOf(uint16_t port, int64_t pid, uint32_t uid) = 0;
+  // Whether a listener could be put on the port now, on all interfaces.
+  virtual bool IsFree(uint16_t port) = 0;
+  // A port that the system has free; 0 if it has none.
+  virtual uint16_t AnyFree() = 0;
+};
+
+// From /proc. Lives for ever.
+Ports* RealPorts();
 
 // A process of /proc/<pid>/stat: its parent; 0 if the text is none.
 int64_t ParentInStat(absl::string_view stat);
-
-// Ports of this machine (or network namespace) that somebody listens on.
-std::set<uint16_t> PortsTaken();
-// Whether anybody listens on the port.
-bool IsListening(uint16_t port);
-// Whether the process or one of its descendants does. False for what /proc does not show.
-bool ListensInTree(uint16_t port, int64_t root);
-// Whether a listener could be put on the port now, on all interfaces.
-bool IsPortFree(uint16_t port);
-// A port that the system has free; 0 if it has none.
-uint16_t AnyFreePort();
 
 }  // namespace tributary::agent
 

@@ -76,7 +76,7 @@ void ServiceClient::Release(uint32_t claim_id) {
 void ServiceClient::Stop(std::function<void()> done) {
   if (state_ == State::kLive) {
     while (!held_.empty()) Release(held_.begin()->first);
-    state_ = State::kStopping;
+    Become(State::kStopping, "told to stop");
     on_stopped_ = std::move(done);
     deps_.transport->Finish();
     deps_.queue->PostAfter(kStopGrace, [this] {
@@ -84,19 +84,44 @@ void ServiceClient::Stop(std::function<void()> done) {
     });
     return;
   }
-  state_ = State::kStopped;
+  Become(State::kStopped, "told to stop without a session");
   done();
 }
 
+void ServiceClient::Become(State state, absl::string_view why) {
+  if (state == state_) return;
+  deps_.log->Debug("services: session state",
+                   {{"from", StateName(state_)}, {"to", StateName(state)}, {"why", why}});
+  state_ = state;
+}
+
+absl::string_view ServiceClient::StateName(State state) {
+  switch (state) {
+    case State::kIdle:
+      return "idle";
+    case State::kConnecting:
+      return "connecting";
+    case State::kGreeting:
+      return "greeting";
+    case State::kLive:
+      return "live";
+    case State::kStopping:
+      return "stopping";
+    case State::kStopped:
+      return "stopped";
+  }
+  return "";
+}
+
 void ServiceClient::Connect() {
-  state_ = State::kConnecting;
+  Become(State::kConnecting, "there is something to say");
   ++session_;
   deps_.transport->Connect(this);
 }
 
 void ServiceClient::OnConnected() {
   if (state_ != State::kConnecting) return;
-  state_ = State::kGreeting;
+  Become(State::kGreeting, "connected");
   ServicesRequest request;
   *request.mutable_hello() = hello_;
   deps_.transport->Send(request);
@@ -121,7 +146,7 @@ void ServiceClient::OnReply(ServicesReply reply) {
 
 void ServiceClient::OnWelcome(const cluster::v1::ServicesWelcome& welcome) {
   if (state_ != State::kGreeting) return;
-  state_ = State::kLive;
+  Become(State::kLive, "welcome");
   backoff_.Reset();
   if (welcome.renew_nanos() > 0) renew_every_ = absl::Nanoseconds(welcome.renew_nanos());
   token_ = welcome.tunnel_token();
@@ -210,12 +235,12 @@ void ServiceClient::OnClosed(absl::Status status) {
   token_.clear();
   for (auto& [id, held] : held_) held.granted.reset();
   if (state_ == State::kStopping || state_ == State::kStopped) {
-    state_ = State::kStopped;
+    Become(State::kStopped, "the goodbye was heard");
     if (on_stopped_ != nullptr) std::exchange(on_stopped_, nullptr)();
     return;
   }
   TellTunnel();
-  state_ = State::kConnecting;
+  Become(State::kConnecting, status.message());
   const absl::Duration now = deps_.clock->Monotonic();
   if (now >= next_warning_) {
     next_warning_ = now + kWarnEvery;

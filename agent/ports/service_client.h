@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "agent/ports/services_transport.h"
 #include "common/backoff.h"
@@ -71,6 +72,9 @@ class ServiceClient : public ServicesTransportEvents {
     std::optional<cluster::v1::Granted> granted;
   };
 
+  // The only place where the state changes.
+  void Become(State state, absl::string_view why);
+  static absl::string_view StateName(State state);
   void Connect();
   void Send(const Held& held);
   void SendListening(const Held& held);

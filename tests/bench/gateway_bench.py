@@ -96,7 +96,7 @@ class GatewayBench:
         self.bench = bench
 
     def run(self, name):
-        from programs import BUILD, Site, wait_for
+        from programs import AGENT, Site, wait_for
 
         with tempfile.TemporaryDirectory(dir=self.bench.data) as directory:
             directory = pathlib.Path(directory)
@@ -106,7 +106,7 @@ class GatewayBench:
                 site.start("service", sys.executable, __file__, directory / "service.port")
                 wait_for((directory / "service.port").exists, "the service listens")
                 service = int((directory / "service.port").read_text())
-                site.start("hold", BUILD / "tests" / "hold_service", f"127.0.0.1:{site.port}", "n1", "board", service, "strip")
+                site.start("register", AGENT, "register", "--collector", f"127.0.0.1:{site.port}", "--node", "n1", "--service", "board", "--port", service, "--mode", "strip")
                 wait_for(lambda: site.http.request("/node/n1/board/5")[0] == 200, "the service opens")
                 self.alone(name, site.port, service)
                 self.beside(name, site.port)

@@ -35,6 +35,7 @@ TEST(ListeningSocketsTest, TablesOfTheKernel) {
   EXPECT_EQ(v4[0].ip, "127.0.0.1");
   EXPECT_EQ(v4[0].port, 6006);
   EXPECT_EQ(v4[0].inode, 4711u);
+  EXPECT_EQ(v4[0].owner_uid, 1000u);
   const auto v6 = ParseSocketTable(kTable6);
   ASSERT_THAT(v6, SizeIs(1));
   EXPECT_EQ(v6[0].ip, "::1");

@@ -16,18 +16,21 @@ import pytest
 from chromium import Chromium, needs_browser
 from dashboards import Page
 from event_files import EventFile
-from programs import BUILD, WEBFILES, require, wait_for
+from programs import AGENT, require, wait_for
 
-HOLD = BUILD / "tests" / "hold_service"
 HERE = pathlib.Path(__file__).parent
 
 
 def hold(site, node, service, port, mode, name=None):
     """A process that has the service, as soon as it is live."""
-    require(HOLD)
-    holder = site.start(name or f"hold-{node}-{service}", HOLD, f"127.0.0.1:{site.port}", node, service, port, mode)
+    holder = register(site, f"127.0.0.1:{site.port}", node, service, port, mode, name or f"register-{node}-{service}")
     wait_for(lambda: state_of(site, node, service) == "live", f"{service} of {node} is live")
     return holder
+
+
+def register(site, collector, node, service, port, mode, name="register"):
+    require(AGENT)
+    return site.start(name, AGENT, "register", "--collector", collector, "--node", node, "--service", service, "--port", port, "--mode", mode)
 
 
 def state_of(site, node, service):
@@ -177,7 +180,7 @@ def test_a_port_of_its_own_on_the_head_node(site, tmp_path):
     site.start_collector("--host", "127.0.0.2", "--service_ports", f"{port}-{port}", wait=False)
     wait_for((tmp_path / "port").exists, "the collector listens")
     site.port = int((tmp_path / "port").read_text())
-    site.start("hold", HOLD, f"127.0.0.2:{site.port}", "n1", "board", port, "host")
+    register(site, f"127.0.0.2:{site.port}", "n1", "board", port, "host")
 
     def ask(number, path, host):
         try:
@@ -199,9 +202,9 @@ def test_a_port_of_its_own_on_the_head_node(site, tmp_path):
 def test_errors_are_said(site, board, tmp_path):
     status, _, body = request(site, "GET", "/node/n1/nothing/")
     assert status == 404 and b"/node/n1/board/" in body
-    probe = socket.socket()
-    probe.bind(("127.0.0.1", 0))  # nobody listens
-    holder = hold(site, "n1", "dead", probe.getsockname()[1], "strip")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        holder = hold(site, "n1", "dead", server.getsockname()[1], "strip")
+    # Nobody listens any more.
     wait_for(lambda: b"Connection refused" in request(site, "GET", "/node/n1/dead/")[2], "the reason is told")
     assert request(site, "GET", "/node/n1/dead/")[0] == 502
     holder.kill()
@@ -222,7 +225,7 @@ def test_kill_of_either_side_and_what_was_under_way(site, board, tmp_path):
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         answer.read()
     wait_for(lambda: request(site, "GET", f"{board}/headers")[0] in (502, 503), "the loss is noticed", 20)
-    hold(site, "n1", "board", port, "strip", name="hold-again")
+    hold(site, "n1", "board", port, "strip", name="register-again")
     wait_until_open(site, f"{board}/headers")
     site.collector.kill()
     started = time.monotonic()

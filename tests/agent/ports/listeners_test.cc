@@ -10,32 +10,6 @@
 namespace tributary::agent {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
-
-constexpr char kTable[] =
-    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
-    "inode\n"
-    "   0: 0100007F:1776 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 "
-    "12345 1 0000 100 0 0 10 0\n"
-    "   1: 0100007F:1776 0100007F:C000 01 00000000:00000000 00:00000000 00000000     0        0 "
-    "777 1 0000 100 0 0 10 0\n"
-    "   2: 00000000000000000000000001000000:1777 00000000000000000000000000000000:0000 0A "
-    "00000000:00000000 00:00000000 00000000     0        0 12346 1 0000 100 0 0 10 0\n";
-
-TEST(ListenersTest, OnlyListenersOfThePortCount) {
-  EXPECT_THAT(ListeningInodes(kTable, 6006), ElementsAre(12345));
-  EXPECT_THAT(ListeningInodes(kTable, 6007), ElementsAre(12346));
-  EXPECT_THAT(ListeningInodes(kTable, 6008), IsEmpty());
-  EXPECT_THAT(ListeningPorts(kTable), ElementsAre(6006, 6007));
-}
-
-TEST(ListenersTest, Malformed_TablesHaveNoListeners) {
-  EXPECT_THAT(ListeningPorts(""), IsEmpty());
-  EXPECT_THAT(ListeningPorts("a b c 0A\n: : : 0A : : : : : x\n1: zz:ZZZZZ x 0A 1 1 1 1 1 1 1"),
-              IsEmpty());
-}
-
 TEST(ListenersTest, TheParentStandsBehindANameThatMayHoldAnything) {
   EXPECT_EQ(ParentInStat("12 (python3) S 11 12 12 0"), 11);
   EXPECT_EQ(ParentInStat("12 (a) S 1 (b) R 7 0"), 7);
@@ -52,18 +26,25 @@ TEST(ListenersTest, AListenerOfThisProcess) {
   ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), length), 0);
   ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length), 0);
   const uint16_t port = ntohs(address.sin_port);
-  EXPECT_FALSE(IsListening(port));
+  Ports* const ports = RealPorts();
+  EXPECT_FALSE(ports->Taken().contains(port));
   ASSERT_EQ(listen(listener, 1), 0);
-  EXPECT_TRUE(IsListening(port));
-  EXPECT_TRUE(ListensInTree(port, getpid()));
+  EXPECT_TRUE(ports->Taken().contains(port));
+  EXPECT_TRUE(ports->ListensInTree(port, getpid()));
   // Seen from above, and not from beside.
-  EXPECT_TRUE(ListensInTree(port, getppid()));
-  EXPECT_FALSE(ListensInTree(port, 0x7fffffff));
-  EXPECT_FALSE(IsPortFree(port));
+  EXPECT_TRUE(ports->ListensInTree(port, getppid()));
+  EXPECT_FALSE(ports->ListensInTree(port, 0x7fffffff));
+  EXPECT_TRUE(ports->IsListenerOf(port, getpid(), geteuid()));
+  // Not of another process, nor of one that is somebody else's.
+  EXPECT_FALSE(ports->IsListenerOf(port, 0x7fffffff, geteuid()));
+  EXPECT_FALSE(ports->IsListenerOf(port, getppid(), geteuid()));
+  EXPECT_FALSE(ports->IsListenerOf(port, getpid(), geteuid() + 1));
+  EXPECT_FALSE(ports->IsFree(port));
   close(listener);
-  EXPECT_FALSE(ListensInTree(port, getpid()));
-  EXPECT_TRUE(IsPortFree(port));
-  EXPECT_NE(AnyFreePort(), 0);
+  EXPECT_FALSE(ports->ListensInTree(port, getpid()));
+  EXPECT_FALSE(ports->IsListenerOf(port, getpid(), geteuid()));
+  EXPECT_TRUE(ports->IsFree(port));
+  EXPECT_NE(ports->AnyFree(), 0);
 }
 
 }  // namespace
