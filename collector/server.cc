@@ -102,6 +102,7 @@ struct Server::Parts {
   ServiceBoard service_board;
   RunDecisionBoard decisions;
   ProjectorBoard projector_board;
+  ProjectorBoard local_projector_board;
   IngestMetrics ingest_metrics;
   std::unique_ptr<Index> index;
   std::unique_ptr<SqliteRegistry> registry;
@@ -259,6 +260,7 @@ void Server::Parts::StartLocal() {
   dependencies.log = deps.log;
   dependencies.follow = follow_queue.get();
   dependencies.loaders = std::move(loaders);
+  dependencies.projector = &local_projector_board;
   local = std::make_unique<LocalSource>(options, dependencies);
   local->Start();
   // Armed again when the follow queue has read what the notifier had.
@@ -370,15 +372,13 @@ void Server::Parts::StartHttp() {
   options.has_store = !config.data_dir.empty();
   options.runs_max = config.runs_max;
   options.samples_per_plugin = config.samples_per_plugin;
-  for (const LocalLogdir& logdir : config.logdirs) {
-    options.log_roots.push_back({logdir.name, logdir.path});
-  }
   serve::HttpApi::Dependencies dependencies;
   dependencies.index = index.get();
   dependencies.cluster = &board;
   dependencies.services = &service_board;
   dependencies.projector = &projector_board;
   dependencies.hosts = &hosts;
+  dependencies.local_projector = &local_projector_board;
   dependencies.clock = deps.clock;
   dependencies.files = deps.files;
   dependencies.log = deps.log;

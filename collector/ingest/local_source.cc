@@ -22,6 +22,13 @@ constexpr absl::Duration kRetryFirst = absl::Milliseconds(100);
 constexpr absl::Duration kRetryMax = absl::Seconds(30);
 constexpr size_t kProblemsMax = 20;
 
+class ProjectorConfigs : public SideFileFilter {
+ public:
+  bool Wants(int, absl::string_view relative_path) const override {
+    return BaseName(relative_path) == ProjectorBoard::kConfigFile;
+  }
+};
+
 }  // namespace
 
 LocalSource::LocalSource(const Options& options, const Dependencies& dependencies)
@@ -32,6 +39,8 @@ LocalSource::LocalSource(const Options& options, const Dependencies& dependencie
   CHECK(!dependencies.loaders.empty(), "a local source without a loader");
   Tailer::Options tailer_options;
   for (const Logdir& logdir : options.logdirs) tailer_options.roots.push_back(logdir.path);
+  if (dependencies.projector != nullptr) side_files_ = std::make_unique<ProjectorConfigs>();
+  tailer_options.side_files = side_files_.get();
   tailer_ = std::make_unique<Tailer>(
       tailer_options,
       Tailer::Dependencies{dependencies.files, dependencies.clock, dependencies.notifier});
@@ -69,6 +78,10 @@ LocalSource::State LocalSource::state() const {
 void LocalSource::Step() {
   if (listed_ && options_.read_once) return;
   for (TailedFileId id : tailer_->Poll()) Changed(id);
+  // Together: each addition copies what is there.
+  if (dependencies_.projector != nullptr) {
+    dependencies_.projector->Add(std::exchange(projector_found_, {}));
+  }
   if (!listed_) {
     listed_ = true;
     for (File& file : files_) {
@@ -123,6 +136,7 @@ void LocalSource::Changed(TailedFileId id) {
   const TailedFile& tailed = tailer_->file(id);
   File* file = Get(id);
   const absl::string_view name = BaseName(tailed.relative_path);
+  if (!IsEventFileName(name)) return NoteProjector(tailed);
   if (!IsIndexed(name)) return;
   if (!tailed.present) {
     if (options_.follow_deletes && file->local != nullptr) {
@@ -156,6 +170,15 @@ void LocalSource::Changed(TailedFileId id) {
   }
   file->size_bytes = tailed.stat.size_bytes;
   Enqueue(id);
+}
+
+// Of one that is gone the place stays: whoever is asked looks for the file.
+void LocalSource::NoteProjector(const TailedFile& file) {
+  if (!file.present) return;
+  const Logdir& logdir = options_.logdirs[static_cast<size_t>(file.root)];
+  const RunName directory = RunOf(logdir.name, file.relative_path);
+  const std::string path = JoinPath(logdir.path, file.relative_path);
+  projector_found_.emplace_back(ProjectorBoard::RunOf(directory.value()), DirName(path));
 }
 
 void LocalSource::Enqueue(TailedFileId id) {

@@ -9,11 +9,13 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "collector/index/index.h"
 #include "collector/ingest/local_file.h"
+#include "collector/registry/projector_board.h"
 #include "common/clock.h"
 #include "common/eventfile/tailer.h"
 #include "common/file.h"
@@ -55,6 +57,8 @@ class LocalSource {
     Logger* log;
     TaskQueue* follow;
     std::vector<TaskQueue*> loaders;  // at least one
+    // Is told where configurations of the Projector are found. May be null.
+    ProjectorBoard* projector = nullptr;
   };
 
   // What /readyz and the progress line tell.
@@ -108,6 +112,7 @@ class LocalSource {
   void NoteListings();
   void ScheduleStep();
   void Changed(TailedFileId id);
+  void NoteProjector(const TailedFile& file);
   File* Get(TailedFileId id);
   void Enqueue(TailedFileId id);
   void EnqueueAfter(absl::Duration delay, TailedFileId id);
@@ -128,6 +133,7 @@ class LocalSource {
   const Dependencies dependencies_;
 
   // Of the follow queue.
+  std::unique_ptr<const SideFileFilter> side_files_;
   std::unique_ptr<Tailer> tailer_;
   std::deque<File> files_;  // by id
   std::deque<TailedFileId> small_;
@@ -135,6 +141,7 @@ class LocalSource {
   std::vector<int> in_flight_;  // for each loader
   bool listed_ = false;         // all that exists is known
   std::set<TailedFileId> troubled_;
+  std::vector<std::pair<std::string, std::string>> projector_found_;  // run, directory
   std::vector<std::string> listing_problems_;
   uint64_t step_number_ = 0;
   uint64_t initial_left_ = 0;  // files

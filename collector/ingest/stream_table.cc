@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "common/file.h"
 
 namespace tributary {
@@ -12,15 +10,9 @@ namespace {
 
 // A second one of the same name in the same directory is stored under another name, and not shown.
 void NoteProjector(const Asset& asset, ProjectorBoard* board) {
-  if (BaseName(asset.mirror_path()) != "projector_config.pbtxt") return;
-  const absl::string_view folder = "plugins/org_tensorflow_tensorboard_projector";
-  absl::string_view run = asset.run().value();
-  if (run == folder) {
-    run = ".";
-  } else {
-    (void)absl::ConsumeSuffix(&run, absl::StrCat("/", folder));
-  }
-  board->Add({{std::string(run), std::string(DirName(asset.mirror_path()))}});
+  if (BaseName(asset.mirror_path()) != ProjectorBoard::kConfigFile) return;
+  board->Add(
+      {{ProjectorBoard::RunOf(asset.run().value()), std::string(DirName(asset.mirror_path()))}});
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Where agents' configurations of the Projector stand. Ingest adds, serve reads; they meet only
-// here.
+// Where configurations of the Projector stand: one board for those of agents, one for those of
+// local directories. Ingest adds, serve reads; they meet only here.
 #ifndef TRIBUTARY_COLLECTOR_REGISTRY_PROJECTOR_BOARD_H_
 #define TRIBUTARY_COLLECTOR_REGISTRY_PROJECTOR_BOARD_H_
 
@@ -10,6 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "common/mutex.h"
 
 namespace tributary {
@@ -20,6 +23,15 @@ class ProjectorBoard {
  public:
   // By run: directories with a configuration. The file itself may still be on its way.
   using Places = std::map<std::string, std::set<std::string>>;
+
+  static constexpr absl::string_view kConfigFile = "projector_config.pbtxt";
+  static constexpr absl::string_view kAssetsFolder = "plugins/org_tensorflow_tensorboard_projector";
+
+  // The run of a configuration in the directory of this run name.
+  static std::string RunOf(absl::string_view directory) {
+    if (directory == kAssetsFolder) return ".";
+    return std::string(absl::StripSuffix(directory, absl::StrCat("/", kAssetsFolder)));
+  }
 
   void Add(const std::vector<std::pair<std::string, std::string>>& runs_and_directories)
       ABSL_LOCKS_EXCLUDED(mu_) {

@@ -52,7 +52,7 @@ HttpApi::HttpApi(const Options& options, const Dependencies& dependencies)
       pr_curves_(options.samples_per_plugin),
       mesh_(options.samples_per_plugin),
       custom_scalars_(options.samples_per_plugin),
-      projector_(dependencies.files, options.log_roots, dependencies.projector) {
+      projector_(dependencies.files, dependencies.projector, dependencies.local_projector) {
   cluster_tab_.AddRoutes(&router_);
   core_.AddRoutes(&router_);
   scalars_.AddRoutes(&router_);

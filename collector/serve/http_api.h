@@ -57,8 +57,6 @@ class HttpApi {
     std::string window_title;
     // What is served, as the user named it: shown where no dashboard has data.
     std::string data_location;
-    // Where the directories of local runs are, for files beside the event files.
-    std::vector<LogRoot> log_roots;
     // The TensorBoard that the page is from.
     std::string tensorboard_version = "2.21.0";
     // Whether agents can join and decisions are kept: then there is a Cluster tab.
@@ -73,8 +71,10 @@ class HttpApi {
     const Index* index = nullptr;
     const ClusterBoard* cluster = nullptr;
     const ServiceBoard* services = nullptr;
-    const ProjectorBoard* projector = nullptr;  // may be null
     const gateway::HostTable* hosts = nullptr;
+    // Of agents' runs and of local ones; may be null.
+    const ProjectorBoard* projector = nullptr;
+    const ProjectorBoard* local_projector = nullptr;
     Clock* clock = nullptr;
     FileSystem* files = nullptr;
     Logger* log = nullptr;

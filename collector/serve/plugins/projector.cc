@@ -84,24 +84,31 @@ void ProjectorPlugin::AddRoutes(Router* router) const {
   add("sprite_image", &ProjectorPlugin::SpriteImage);
 }
 
+ProjectorPlugin::Boards ProjectorPlugin::Read() const {
+  const auto read = [](const ProjectorBoard* board) {
+    return board == nullptr ? std::make_shared<const ProjectorBoard::Places>() : board->Get();
+  };
+  return {read(board_), read(local_)};
+}
+
 std::vector<Projection> ProjectorPlugin::Projections(const Location& at, bool first_only) const {
+  const Boards boards = Read();
+  if (boards.agents->empty() && boards.local->empty()) return {};
   std::vector<std::string> names;
   for (const RunInfo& run : at.index->Runs()) names.push_back(run.name.value());
   // The root may hold a configuration for all, and no event.
   if (std::find(names.begin(), names.end(), ".") == names.end()) names.push_back(".");
-  if (board_ != nullptr) {
-    for (const auto& [run, directories] : *board_->Get()) {
-      const std::optional<std::string> name = NameInView(run, at);
-      // A run with events is listed already, or is not to be.
-      if (!name.has_value() || *name == "." || !at.index->SourceNames(RunName(*name)).empty()) {
-        continue;
-      }
-      names.push_back(*name);
+  for (const auto& [run, directories] : *boards.agents) {
+    const std::optional<std::string> name = NameInView(run, at);
+    // A run with events is listed already, or is not to be.
+    if (!name.has_value() || *name == "." || !at.index->SourceNames(RunName(*name)).empty()) {
+      continue;
     }
+    names.push_back(*name);
   }
   std::vector<Projection> found;
   for (const std::string& name : names) {
-    if (std::optional<Projection> projection = Find(name, at)) {
+    if (std::optional<Projection> projection = Find(name, at, boards)) {
       found.push_back(*std::move(projection));
       if (first_only) break;
     }
@@ -122,31 +129,28 @@ std::string ProjectorPlugin::NameBehindView(const std::string& name, const Locat
   return name == "." ? at.name_space : absl::StrCat(at.name_space, "/", name);
 }
 
-std::optional<Projection> ProjectorPlugin::Find(const std::string& run, const Location& at) const {
-  // Of a run that is not there it finds nothing: a name must not lead out of the roots.
+std::optional<Projection> ProjectorPlugin::Find(const std::string& run, const Location& at,
+                                                const Boards& boards) const {
   std::vector<std::string> directories;
-  const auto places = board_ == nullptr ? nullptr : board_->Get();
-  const auto add_places = [&](const std::string& name) {
-    if (places == nullptr) return;
-    const auto found = places->find(name);
-    if (found == places->end()) return;
+  const auto add = [&directories](const ProjectorBoard::Places& places, const std::string& name) {
+    const auto found = places.find(name);
+    if (found == places.end()) return;
     directories.insert(directories.end(), found->second.begin(), found->second.end());
   };
   const std::vector<RunName> sources = at.index->SourceNames(RunName(run));
   for (const RunName& source : sources) {
-    for (std::string& directory : LocalDirectories(roots_, source.value())) {
-      directories.push_back(std::move(directory));
-    }
-    add_places(source.value());
+    add(*boards.local, source.value());
+    add(*boards.agents, source.value());
   }
-  if (sources.empty()) add_places(NameBehindView(run, at));
+  if (sources.empty()) add(*boards.agents, NameBehindView(run, at));
+  if (directories.empty()) return std::nullopt;
   return FindProjection(files_, directories, run);
 }
 
 absl::StatusOr<Projection> ProjectorPlugin::ProjectionOf(const http::Request& request,
                                                          const Location& at) const {
   ASSIGN_OR_RETURN(const std::string name, RequiredParameter(request, "run"));
-  std::optional<Projection> found = Find(name, at);
+  std::optional<Projection> found = Find(name, at, Read());
   if (!found.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat("no embeddings for run \"", name, "\""));
   }

@@ -2,6 +2,7 @@
 #ifndef TRIBUTARY_COLLECTOR_SERVE_PLUGINS_PROJECTOR_H_
 #define TRIBUTARY_COLLECTOR_SERVE_PLUGINS_PROJECTOR_H_
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,24 +18,32 @@
 
 namespace tributary::serve {
 
-// Its data are files beside the event files, read for each request: those of local runs are found
-// by the names that the runs came with, those of agents on the board. A directory of an agent with
-// a configuration and without events is shown too, as a run of its name.
+// Its data are files beside the event files, read for each request. Where configurations are, the
+// boards tell, by the names that the runs came with: no file system is asked about runs without
+// one, of which there may be very many. A directory of an agent with a configuration and without
+// events is shown too, as a run of its name.
 //
 // Thread-safe. Its routes live as long as it does.
 class ProjectorPlugin {
  public:
-  // `files` and `board` must outlive this; `board` may be null.
-  ProjectorPlugin(FileSystem* files, std::vector<LogRoot> roots, const ProjectorBoard* board)
-      : files_(files), roots_(std::move(roots)), board_(board) {}
+  // All must outlive this; the boards, of agents' runs and of local ones, may be null.
+  ProjectorPlugin(FileSystem* files, const ProjectorBoard* board, const ProjectorBoard* local)
+      : files_(files), board_(board), local_(local) {}
 
   void AddRoutes(Router* router) const;
-  // Whether a run has something to show: looks for the configuration of each run.
+  // Whether a run has something to show.
   bool HasData(const Location& at) const { return !Projections(at, true).empty(); }
 
  private:
+  // As they are for one request.
+  struct Boards {
+    std::shared_ptr<const ProjectorBoard::Places> agents;
+    std::shared_ptr<const ProjectorBoard::Places> local;
+  };
+  Boards Read() const;
   std::vector<Projection> Projections(const Location& at, bool first_only) const;
-  std::optional<Projection> Find(const std::string& run, const Location& at) const;
+  std::optional<Projection> Find(const std::string& run, const Location& at,
+                                 const Boards& boards) const;
   absl::StatusOr<Projection> ProjectionOf(const http::Request& request, const Location& at) const;
   absl::StatusOr<http::Response> Runs(const http::Request& request, const Location& at) const;
   absl::StatusOr<http::Response> Info(const http::Request& request, const Location& at) const;
@@ -49,8 +58,8 @@ class ProjectorPlugin {
   static std::string NameBehindView(const std::string& name, const Location& at);
 
   FileSystem* const files_;
-  const std::vector<LogRoot> roots_;
   const ProjectorBoard* const board_;
+  const ProjectorBoard* const local_;
 };
 
 }  // namespace tributary::serve

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "collector/registry/projector_board.h"
 #include "common/atomic_file.h"
 #include "common/status_macros.h"
 
@@ -20,14 +21,12 @@ namespace {
 using tensorboard::projector::EmbeddingInfo;
 using tensorboard::projector::ProjectorConfig;
 
-constexpr char kConfigFile[] = "projector_config.pbtxt";
-constexpr char kAssetsFolder[] = "plugins/org_tensorflow_tensorboard_projector";
 constexpr uint64_t kConfigBytesMax = 16u << 20;
 
 // nullopt if there is no such file, or none that names something to show.
 std::optional<ProjectorConfig> ReadConfig(FileSystem* files, const std::string& directory) {
   const absl::StatusOr<std::string> text =
-      ReadWholeFile(files, JoinPath(directory, kConfigFile), kConfigBytesMax);
+      ReadWholeFile(files, JoinPath(directory, ProjectorBoard::kConfigFile), kConfigBytesMax);
   ProjectorConfig config;
   if (!text.ok() || !google::protobuf::TextFormat::ParseFromString(*text, &config)) {
     return std::nullopt;
@@ -87,27 +86,13 @@ absl::StatusOr<Matrix> ParseTsv(absl::string_view bytes) {
 
 }  // namespace
 
-std::vector<std::string> LocalDirectories(const std::vector<LogRoot>& roots,
-                                          const std::string& run) {
-  std::vector<std::string> directories;
-  for (const LogRoot& root : roots) {
-    if (root.name.empty()) {
-      directories.push_back(run == "." ? root.path : JoinPath(root.path, run));
-    } else if (run == root.name) {
-      directories.push_back(root.path);
-    } else if (absl::StartsWith(run, absl::StrCat(root.name, "/"))) {
-      directories.push_back(JoinPath(root.path, run.substr(root.name.size() + 1)));
-    }
-  }
-  return directories;
-}
-
 std::optional<Projection> FindProjection(FileSystem* files,
                                          const std::vector<std::string>& directories,
                                          const std::string& run) {
   std::optional<Projection> found;
   for (const std::string& directory : directories) {
-    for (const std::string& place : {directory, JoinPath(directory, kAssetsFolder)}) {
+    for (const std::string& place :
+         {directory, JoinPath(directory, ProjectorBoard::kAssetsFolder)}) {
       std::optional<ProjectorConfig> config = ReadConfig(files, place);
       if (config.has_value()) found = Projection{run, place, *std::move(config)};
     }

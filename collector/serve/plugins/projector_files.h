@@ -14,12 +14,6 @@
 
 namespace tributary::serve {
 
-// A directory whose runs are those named `name`/..., or all if it is empty.
-struct LogRoot {
-  std::string name;
-  std::string path;
-};
-
 // Largest file of one dashboard that is read, in bytes.
 inline constexpr uint64_t kProjectorFileBytesMax = 512u << 20;
 
@@ -35,10 +29,6 @@ struct Matrix {
   size_t columns = 0;
   std::vector<float> values;  // row by row
 };
-
-// Where the files of a local run may be.
-std::vector<std::string> LocalDirectories(const std::vector<LogRoot>& roots,
-                                          const std::string& run);
 
 // The configuration of a run; nullopt if none of these directories has one with tensor files or a
 // checkpoint. The last one wins; of one directory, that in the folder of the plugin's assets. A

@@ -33,7 +33,7 @@ class LocalSourceTest : public ::testing::Test {
       loaders_.push_back(std::make_unique<ManualTaskQueue>(&clock_));
     }
     LocalSource::Dependencies dependencies{&files_, &clock_,  nullptr, index_.get(),
-                                           &log_,   &follow_, {}};
+                                           &log_,   &follow_, {},      &projector_};
     for (auto& loader : loaders_) dependencies.loaders.push_back(loader.get());
     source_ = std::make_unique<LocalSource>(options, dependencies);
     source_->Start();
@@ -67,6 +67,7 @@ class LocalSourceTest : public ::testing::Test {
   FakeClock clock_;
   FakeFileSystem files_{&clock_};
   CaptureLogger log_;
+  ProjectorBoard projector_;
   std::unique_ptr<Index> index_ = Index::Make({});
   ManualTaskQueue follow_{&clock_};
   std::vector<std::unique_ptr<ManualTaskQueue>> loaders_;
@@ -342,6 +343,25 @@ TEST_F(LocalSourceTest, MarksOfTheProfilerAreNotIndexed) {
   Settle();
   EXPECT_TRUE(source_->state().loaded);
   EXPECT_THAT(RunNames(), IsEmpty());
+}
+
+TEST_F(LocalSourceTest, ConfigurationsOfTheProjectorAreTold) {
+  files_.WriteFile("/logs/projector_config.pbtxt", "x");
+  ASSERT_TRUE(files_.MakeDirectories("/logs/a/plugins/org_tensorflow_tensorboard_projector").ok());
+  files_.WriteFile("/logs/a/plugins/org_tensorflow_tensorboard_projector/projector_config.pbtxt",
+                   "x");
+  Start({.logdirs = {{"n", "/logs"}}});
+  Settle();
+  using Places = ProjectorBoard::Places;
+  const Places before = {{"n", {"/logs"}},
+                         {"n/a", {"/logs/a/plugins/org_tensorflow_tensorboard_projector"}}};
+  EXPECT_EQ(*projector_.Get(), before);
+  EXPECT_TRUE(index_->Runs().empty());
+  EXPECT_TRUE(source_->state().loaded);
+  ASSERT_TRUE(files_.MakeDirectories("/logs/b").ok());
+  files_.WriteFile("/logs/b/projector_config.pbtxt", "x");
+  Wait(61);
+  EXPECT_TRUE(projector_.Get()->contains("n/b"));
 }
 
 TEST_F(LocalSourceTest, LogdirNamesAreTheFirstPartOfRuns) {

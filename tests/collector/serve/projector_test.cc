@@ -31,7 +31,7 @@ class ProjectorTest : public ServeTest {
     Write("/ui/data/plugin/projector/index.js", "module");
     HttpApi::Options options;
     options.webfiles = "/ui";
-    options.log_roots = {{"other", "/o"}, {"logs", "/d"}};
+    local_projector_.Add({{"logs/a", "/d/a"}});
     Serve(options);
   }
   int StatusOf(absl::string_view rest) { return Get(absl::StrCat(kRoute, rest)).status; }

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "collector/index/index.h"
 #include "collector/registry/cluster_board.h"
+#include "collector/registry/projector_board.h"
 #include "collector/registry/service_board.h"
 #include "collector/serve/http_api.h"
 #include "collector/serve/json_value.h"
@@ -49,6 +50,7 @@ class ServeTest : public ::testing::Test {
     dependencies.cluster = &board_;
     dependencies.services = &services_;
     dependencies.hosts = &hosts_;
+    dependencies.local_projector = &local_projector_;
     dependencies.clock = &clock_;
     dependencies.files = &files_;
     dependencies.log = &log_;
@@ -116,6 +118,7 @@ class ServeTest : public ::testing::Test {
   std::unique_ptr<Index> index_;
   ClusterBoard board_;
   gateway::HostTable hosts_{gateway::HostTable::Options()};
+  ProjectorBoard local_projector_;
   ServiceBoard services_;
   RunDecisionBoard decisions_;
   FakeClock clock_;
