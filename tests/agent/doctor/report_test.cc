@@ -110,7 +110,7 @@ TEST_F(AdviceTest, NotReached) {
 }
 
 TEST_F(AdviceTest, NotReachedAndTheNumberIsTakenHere) {
-  machine_.listeners = {{"127.0.0.1", 6006, 1, 7, "python3"}, {"127.0.0.1", 6007, 2, 0, ""}};
+  machine_.listeners = {{"127.0.0.1", 6006, 1, 0, 7, "python3"}, {"127.0.0.1", 6007, 2, 0, 0, ""}};
   const Advice advice = Where(false);
   EXPECT_EQ(advice.ssh, "ssh -L 6008:localhost:6006 head");
   EXPECT_EQ(advice.ssh_url, "http://localhost:6008/");

@@ -69,7 +69,7 @@ class WayTest : public ::testing::Test {
 
   static ListeningSocket Listener(std::string ip, uint16_t port,
                                   std::string program = "tributary-collector") {
-    return {std::move(ip), port, 1, 4711, std::move(program)};
+    return {std::move(ip), port, 1, 0, 4711, std::move(program)};
   }
 
   Target target_;
