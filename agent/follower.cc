@@ -74,7 +74,8 @@ absl::Status Follower::Start(TailedFileId id, uint64_t offset,
   const absl::Duration now = clock_->Monotonic();
   for (const ByteRange& range : unfilled) {
     if (!f.unfilled) f.unfilled = std::make_unique<std::vector<Unfilled>>();
-    f.unfilled->push_back({.record_offset = range.offset,
+    // Where the record begins in which they do is found again from the file's start.
+    f.unfilled->push_back({.record_offset = 0,
                            .offset = range.offset,
                            .length_bytes = range.length_bytes,
                            .watch_until = now + options_.watch_time,

@@ -125,7 +125,9 @@ class Follower {
 
   // Zeros that were handed on and may yet be filled.
   struct Unfilled {
-    uint64_t record_offset = 0;  // of the record in which, or with which, they begin
+    // A boundary of records at or before `offset`, and before what a look can read: the range may
+    // begin inside a record.
+    uint64_t record_offset = 0;
     uint64_t offset = 0;
     uint64_t length_bytes = 0;
     absl::Duration watch_until;
@@ -204,7 +206,8 @@ class Follower {
   static void Mask(const File& f, uint64_t offset, absl::Span<char> bytes);
   absl::Status ReadMasked(TailedFileId id, const File& f, uint64_t offset, absl::Span<char> out);
   absl::Status Memorise(TailedFileId id, File* f);
-  bool RangeIsFilled(TailedFileId id, const Unfilled& range, bool* all_zeros);
+  // Moves range->record_offset closer to the range.
+  bool RangeIsFilled(TailedFileId id, Unfilled* range, bool* all_zeros);
 
   const Options options_;
   Tailer* const tailer_;

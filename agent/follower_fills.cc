@@ -5,6 +5,14 @@
 #include "agent/follower.h"
 
 namespace tributary::agent {
+namespace {
+
+template <typename Range>
+bool Overlap(const Damage& damage, const Range& range) {
+  return damage.offset < range.end() && range.offset < damage.offset + damage.length_bytes;
+}
+
+}  // namespace
 
 bool Follower::watches(TailedFileId id) const {
   return id < files_.size() && files_[id].unfilled != nullptr;
@@ -16,34 +24,41 @@ bool Follower::fills_pending(TailedFileId id) const {
                      [](const Unfilled& range) { return range.filled; });
 }
 
-bool Follower::RangeIsFilled(TailedFileId id, const Unfilled& range, bool* all_zeros) {
-  TfRecordReader reader(TfRecordReader::Options{.start_offset = range.record_offset,
+bool Follower::RangeIsFilled(TailedFileId id, Unfilled* range, bool* all_zeros) {
+  const uint64_t start = range->record_offset;
+  TfRecordReader reader(TfRecordReader::Options{.start_offset = start,
                                                 .record_bytes_max = 16u << 10,
                                                 .record_head_bytes = 0,
                                                 .resync_record_bytes_max = 16u << 10});
   std::string block;
   *all_zeros = true;
-  uint64_t offset = range.record_offset;
-  while (reader.boundary_offset() < range.end()) {
-    if (offset - range.record_offset >= options_.look_bytes_max) return false;
+  uint64_t offset = start;
+  while (reader.boundary_offset() < range->end()) {
+    // The next look goes on from the boundary that this one came to.
+    if (offset - start >= options_.look_bytes_max) return false;
     block.resize(options_.block_bytes_max);
     // An unreadable file is not filled; its error shows where it is followed.
     const absl::StatusOr<size_t> bytes = tailer_->Read(id, offset, absl::MakeSpan(block));
     if (!bytes.ok() || *bytes == 0) return false;
     block.resize(*bytes);
-    const uint64_t begin = std::max(range.offset, offset);
-    const uint64_t end = std::min(range.end(), offset + block.size());
+    const uint64_t begin = std::max(range->offset, offset);
+    const uint64_t end = std::min(range->end(), offset + block.size());
     for (uint64_t at = begin; at < end && *all_zeros; ++at) {
       *all_zeros = block[at - offset] == '\0';
     }
     reader.Feed(block);
-    while (const std::optional<TfRecordReader::Outcome> outcome = reader.Next()) {
-      if (outcome->damage.has_value() && outcome->damage->offset < range.end()) return false;
-    }
-    if (reader.boundary_offset() < range.end() && (reader.at_zeros() || !reader.framing_holds())) {
-      return false;
-    }
+    do {
+      // Zeros before the range are not what is looked at.
+      if (reader.stuck_at_zeros()) reader.TakeZerosAsDamage();
+      while (const std::optional<TfRecordReader::Outcome> outcome = reader.Next()) {
+        if (outcome->damage.has_value() && Overlap(*outcome->damage, *range)) return false;
+      }
+    } while (reader.stuck_at_zeros());
     offset += block.size();
+    if (!reader.framing_holds() && offset >= range->end()) return false;
+    if (reader.framing_holds() && reader.boundary_offset() <= range->offset) {
+      range->record_offset = reader.boundary_offset();
+    }
   }
   return true;
 }
@@ -58,7 +73,7 @@ absl::Duration Follower::LookAtRanges(TailedFileId id) {
       if (now >= range->next_look) {
         range->next_look = now + options_.watch_look;
         bool all_zeros = true;
-        range->filled = RangeIsFilled(id, *range, &all_zeros);
+        range->filled = RangeIsFilled(id, &*range, &all_zeros);
         if (range->filled && all_zeros) {
           // The records hold, zeros and all: nothing was ever missing.
           range = f.unfilled->erase(range);

@@ -88,6 +88,10 @@ StreamOffer Shard::Offer(const std::shared_ptr<MirrorStream>& stream,
     offer.status = absl::UnavailableError("a new generation is being started; open again");
     return offer;
   }
+  if (stream->awaits_disk()) {
+    offer.status = absl::ResourceExhaustedError("the disk has no room to put the stream in order");
+    return offer;
+  }
   offer.progress = ProgressOf(*state);
   const uint64_t received = offer.progress.received;
   const absl::StatusOr<Fingerprint> fingerprint =

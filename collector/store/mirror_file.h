@@ -99,7 +99,7 @@ class MirrorFile : public MirrorStream, public std::enable_shared_from_this<Mirr
   // The mirror has at least what `mark` says, and the disk has no room to put the rest in order. No
   // bytes are taken until Restart.
   void AwaitDisk(const MarkRow& mark) ABSL_LOCKS_EXCLUDED(mu_);
-  bool awaits_disk() const ABSL_LOCKS_EXCLUDED(mu_);
+  bool awaits_disk() const override ABSL_LOCKS_EXCLUDED(mu_);
   // The stream stops.
   void Stop(absl::Status why) ABSL_LOCKS_EXCLUDED(mu_);
   void SetOverwrittenUntil(absl::Duration monotonic) ABSL_LOCKS_EXCLUDED(mu_);

@@ -73,6 +73,10 @@ class MirrorStream {
   virtual bool overwritten() const = 0;
   // Not OK: the mirror cannot be written any more, and why.
   virtual absl::Status health() const = 0;
+  // It takes no bytes until the disk has room to put it in order, and what is above durable() until
+  // then may be bytes of a former start: not to be offered to an agent, which would take what
+  // appears for its own.
+  virtual bool awaits_disk() const { return false; }
   // Where the bytes of the current generation can be read.
   virtual const std::string& mirror_path() const = 0;
 

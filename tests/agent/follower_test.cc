@@ -233,6 +233,46 @@ TEST_F(FollowerTest, Fill_IsDueWhenTheRangeTurnsIntoRecords) {
   EXPECT_EQ(follower_->LookAgain(0), Look::kSame);
 }
 
+// A collector tells where the zeros are, not in which record.
+TEST_F(FollowerTest, Fill_OfAResumedRangeThatBeginsInsideARecord) {
+  const std::string whole = Records(40) + Payload(600 << 10) + Records(5);
+  const uint64_t record = Records(1).size();
+  const uint64_t hole = 10 * record + 30;
+  const std::string earlier = EventFileBuilder().Bytes(whole).Hole(3 * record, record).Build();
+  const std::string holed = EventFileBuilder().Bytes(earlier).Hole(hole, 3 * record).Build();
+  Begin(holed);
+  ASSERT_TRUE(follower_->Start(0, holed.size(), {{hole, 3 * record}}).ok());
+  ASSERT_TRUE(follower_->watches(0));
+  follower_->LookAtRanges(0);
+  EXPECT_FALSE(follower_->fills_pending(0));
+  Write(earlier);
+  for (int look = 0; look < 2; ++look) {
+    clock_.Advance(absl::Seconds(5));
+    follower_->LookAtRanges(0);
+  }
+  ASSERT_TRUE(follower_->fills_pending(0));
+  const std::optional<Follower::Block> fill = follower_->NextFill(0, kAll);
+  ASSERT_TRUE(fill.has_value());
+  EXPECT_EQ(fill->offset, hole);
+  EXPECT_EQ(fill->data, whole.substr(hole, 3 * record));
+}
+
+TEST_F(FollowerTest, Fill_OfAResumedRangeFarInTheFileIsFoundInSteps) {
+  std::string before;
+  for (int i = 0; i < 34; ++i) before += Payload(1 << 20);
+  const std::string whole = before + Records(40);
+  const uint64_t hole = before.size() + 30;
+  Begin(whole);
+  ASSERT_TRUE(follower_->Start(0, whole.size(), {{hole, 100}}).ok());
+  int looks = 0;
+  for (; looks < 10 && !follower_->fills_pending(0); ++looks) {
+    follower_->LookAtRanges(0);
+    clock_.Advance(absl::Seconds(5));
+  }
+  EXPECT_TRUE(follower_->fills_pending(0));
+  EXPECT_GT(looks, 1) << "a look reads 16 MiB at most";
+}
+
 TEST_F(FollowerTest, Fill_WithGarbageIsNone) {
   const std::string whole = Records(40);
   const uint64_t record = Records(1).size();

@@ -72,6 +72,7 @@ class FullDiskTest : public testing::Test {
     EXPECT_TRUE(stream_->health().ok()) << stream_->health();
     EXPECT_EQ(stream_->durable(), durable);
     EXPECT_EQ(stream_->received(), durable);
+    EXPECT_TRUE(stream_->awaits_disk()) << "not to be offered";
     EXPECT_TRUE(stream_->FingerprintAt(durable).ok());
     EXPECT_TRUE(absl::IsResourceExhausted(stream_->Append(durable, "more")));
     EXPECT_TRUE(store_->awaits_disk());
