@@ -40,6 +40,7 @@ class FakeStream : public MirrorStream {
   std::vector<ByteRange> lost() const override { return {}; }
   uint64_t rewinds() const override { return rewinds_; }
   bool overwritten() const override { return overwritten_; }
+  bool awaits_disk() const override { return awaits_disk_; }
   absl::Status health() const override { return health_; }
   const std::string& mirror_path() const override { return path_; }
 
@@ -114,6 +115,7 @@ class FakeStream : public MirrorStream {
   uint64_t rewinds_ = 0;
   bool dirty_ = false;
   bool overwritten_ = false;
+  bool awaits_disk_ = false;
   bool seal_next_ = false;       // the next commit fails to sync it
   bool seal_in_append_ = false;  // a commit seals it while the shard is still in Append
   std::vector<ByteRange> unfilled_;

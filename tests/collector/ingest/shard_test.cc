@@ -292,6 +292,22 @@ TEST_F(ShardTest, Fault26_Zeros_ALiveWriterBehindAHoleIsSeen) {
   EXPECT_EQ(stream->unfilled_[0].length_bytes, hole_end - hole);
 }
 
+// Its tail may be of a former start: an agent that had read on would take it for bytes of its own.
+TEST_F(ShardTest, Fault10_AStreamThatAwaitsTheDiskIsNotOffered) {
+  QuietEvents events;
+  ManualTaskQueue queue(&site_.clock);
+  Shard shard({}, {&site_.store, site_.index.get(), &site_.files, &site_.clock, &queue, &events,
+                   &site_.metrics, &site_.log});
+  StreamRequest request;
+  request.identity = {"node", "", "a.tfevents"};
+  request.run = RunName("node");
+  const std::shared_ptr<FakeStream> stream = site_.store.Add(request);
+  stream->awaits_disk_ = true;
+  EXPECT_TRUE(absl::IsResourceExhausted(shard.Offer(stream, std::nullopt).status));
+  stream->awaits_disk_ = false;
+  EXPECT_EQ(shard.Offer(stream, std::nullopt).status, absl::OkStatus());
+}
+
 TEST_F(ShardTest, Fault26_Start_WhatLiesBehindAHoleIsReadInParts) {
   EventFileBuilder file;
   file.FileVersion().Scalar("loss", Step(0), 0.0f).Zeros(4096);
