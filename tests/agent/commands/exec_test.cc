@@ -156,7 +156,7 @@ TEST_F(ExecCommandTest, WithoutACollectorAFixedNumberMustBeFreeHere) {
 
 TEST_F(ExecCommandTest, WhoLosesItsNumberToAnotherProgramIsStartedOnTheNextFiveTimes) {
   exit_code_ = 1;
-  Answer([this](const auto& claim, size_t before) {
+  Answer([](const auto& claim, size_t before) {
     const auto port = static_cast<uint16_t>(6010 + before);
     return Granted(claim, port);
   });
