@@ -58,6 +58,7 @@ class Site {
     dependencies.index = index_.get();
     dependencies.cluster = &board_;
     dependencies.services = &services_;
+    dependencies.hosts = &hosts_;
     dependencies.clock = &clock_;
     dependencies.files = &files_;
     dependencies.log = &log_;
@@ -86,6 +87,7 @@ class Site {
   FakeFileSystem files_;
   ClusterBoard board_;
   ServiceBoard services_;
+  gateway::HostTable hosts_{gateway::HostTable::Options()};
   RunDecisionBoard decisions_;
   NullLogger log_;
   std::unique_ptr<Index> index_;
