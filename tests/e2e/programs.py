@@ -187,14 +187,18 @@ class Site:
         return all(key in streams and streams[key]["durable"] == path.stat().st_size for key, path in sources.items())
 
     def close(self):
-        for program in reversed(self.programs):
-            if program.running():
-                program.process.send_signal(signal.SIGTERM)
-        for program in reversed(self.programs):
-            try:
-                program.wait(40)
-            except subprocess.TimeoutExpired:
-                program.kill()
+        """The collector ends last: agents deliver to it what they hold back, and without it wait for it."""
+        served = self.collector is not None and self.collector.running()
+        others = [program for program in reversed(self.programs) if program is not self.collector]
+        for programs in (others, [self.collector] if served else []):
+            for program in programs:
+                if program.running():
+                    program.process.send_signal(signal.SIGTERM if served else signal.SIGKILL)
+            for program in programs:
+                try:
+                    program.wait(40)
+                except subprocess.TimeoutExpired:
+                    program.kill()
 
     def logs(self):
         return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-6000:]}" for path in sorted(self.directory.glob("*.log")))
