@@ -246,10 +246,9 @@ absl::Status MirrorFile::Fill(uint64_t offset, absl::string_view bytes) {
   RETURN_IF_ERROR(Prepare(&began));
   // What it was no longer holds if the range lies in the first or last bytes.
   tracker_.reset();
-  if (present != bytes) {
-    const absl::Status written = began.writer->WriteAt(offset, bytes);
-    if (!written.ok()) return WriteFailed(began, written);
-  }
+  // Equal bytes too: a sync that failed may have left their page clean and not on the disk.
+  const absl::Status written = began.writer->WriteAt(offset, bytes);
+  if (!written.ok()) return WriteFailed(began, written);
   Fate fate;
   {
     MutexLock lock(&mu_);
