@@ -38,7 +38,7 @@ class FarNodes:
 
     def make(self, name):
         """The namespace of a new node, which has `address(name)`, and for which this machine is `gateway(name)`."""
-        namespace, device = f"tributary-{os.getpid()}-{name}", f"t{os.getpid()}{name}"
+        namespace, device = f"tributary-{os.getpid()}-{name}", self.device(name)
         number = 4 * len(self.names)
         self.names[name] = (namespace, number)
         ip("netns", "add", namespace)
@@ -62,6 +62,11 @@ class FarNodes:
             ip("-n", self.names[name][0], "link", "set", device, "up")
         return ends[0][1]
 
+    @staticmethod
+    def device(name):
+        """This machine's end of the cable."""
+        return f"t{os.getpid()}{name}"
+
     def address(self, name):
         return f"{self.net}.{self.names[name][1] + 2}"
 
@@ -76,9 +81,11 @@ class FarNodes:
         subprocess.run(["ip", "-n", self.names[name][0], "link", "set", "eth0", "down"], capture_output=True)
 
     def close(self):
-        for namespace, _ in self.names.values():
+        for name, (namespace, _) in self.names.items():
             # What a test left running would keep the namespace alive without its name.
             for pid in subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True).stdout.split():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGKILL)
+            # At once: with the namespace alone it would go some time later, and be in the next test's way.
+            subprocess.run(["ip", "link", "del", self.device(name)], capture_output=True)
             subprocess.run(["ip", "netns", "del", namespace], capture_output=True)
