@@ -16,15 +16,6 @@ constexpr size_t kLogdirNameBytesMax = 200;
 
 absl::Status Invalid(absl::string_view text) { return absl::InvalidArgumentError(text); }
 
-// Without trailing and doubled slashes and "." components; ".." stays, as links may be before it.
-std::string CleanPath(absl::string_view path) {
-  std::string clean;
-  for (const absl::string_view part : absl::StrSplit(path, '/')) {
-    if (!part.empty() && part != ".") absl::StrAppend(&clean, "/", part);
-  }
-  return clean.empty() ? "/" : clean;
-}
-
 absl::StatusOr<PatternName> ParsePatternName(absl::string_view text) {
   ASSIGN_OR_RETURN(const NameTemplate parsed, NameTemplate::Parse(text));
   const bool has_fact = std::any_of(parsed.pieces().begin(), parsed.pieces().end(),

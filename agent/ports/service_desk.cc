@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/latch.h"
+
 namespace tributary::agent {
 
 ServiceDesk::ServiceDesk(cluster::v1::ServicesHello hello, Dependencies dependencies)
@@ -39,18 +41,9 @@ void ServiceDesk::Listening(uint32_t claim_id, uint32_t port) {
 }
 
 void ServiceDesk::Stop() {
-  Mutex mu;
-  CondVar changed;
-  bool done = false;
-  loop_.Post([&] {
-    client_->Stop([&] {
-      MutexLock lock(&mu);
-      done = true;
-      changed.Signal();
-    });
-  });
-  MutexLock lock(&mu);
-  while (!done) changed.Wait(&mu);
+  Latch done;
+  loop_.Post([&] { client_->Stop([&] { done.Set(); }); });
+  done.Wait();
 }
 
 void ServiceDesk::OnEvent(const ServiceClient::Event& event) {

@@ -6,7 +6,7 @@
 
 #include "agent/grpc_channel.h"
 #include "agent/guest.h"
-#include "common/mutex.h"
+#include "common/latch.h"
 #include "common/net/socket_loop.h"
 #include "common/random.h"
 #include "common/tunnel/call_pipe.h"
@@ -19,32 +19,13 @@ using cluster::v1::TunnelFrame;
 
 constexpr absl::Duration kTick = absl::Seconds(1);
 
-// Set when the last of a call is gone.
-class Gone {
- public:
-  void Set() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    set_ = true;
-    changed_.SignalAll();
-  }
-  void Wait() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    while (!set_) changed_.Wait(&mu_);
-  }
-
- private:
-  Mutex mu_;
-  CondVar changed_;
-  bool set_ ABSL_GUARDED_BY(mu_) = false;
-};
-
 // Deletes itself in OnDone. A hold lets reads and writes be started outside of gRPC's callbacks
 // until End.
 class TunnelReactor : public grpc::ClientBidiReactor<TunnelFrame, TunnelFrame>,
                       public tunnel::FrameCall {
  public:
   TunnelReactor(const GrpcTransportOptions& options, const std::shared_ptr<grpc::Channel>& channel,
-                std::shared_ptr<tunnel::CallState> state, std::shared_ptr<Gone> gone)
+                std::shared_ptr<tunnel::CallState> state, std::shared_ptr<Latch> gone)
       : options_(options),
         state_(std::move(state)),
         gone_(std::move(gone)),
@@ -69,7 +50,7 @@ class TunnelReactor : public grpc::ClientBidiReactor<TunnelFrame, TunnelFrame>,
   void OnWriteDone(bool ok) override { state_->OnWritten(ok); }
   void OnDone(const grpc::Status& status) override {
     const std::shared_ptr<tunnel::CallState> state = state_;
-    const std::shared_ptr<Gone> gone = gone_;
+    const std::shared_ptr<Latch> gone = gone_;
     const absl::Status closed = ToAbslStatus(status, options_);
     // Before anybody is told: the last hold on the channel must not be a thread of gRPC's, which
     // would wait for its own end.
@@ -83,7 +64,7 @@ class TunnelReactor : public grpc::ClientBidiReactor<TunnelFrame, TunnelFrame>,
 
   const GrpcTransportOptions options_;
   const std::shared_ptr<tunnel::CallState> state_;
-  const std::shared_ptr<Gone> gone_;
+  const std::shared_ptr<Latch> gone_;
   const std::unique_ptr<cluster::v1::Cluster::Stub> stub_;
   grpc::ClientContext context_;
 };
@@ -110,7 +91,8 @@ class ClientPipe : public tunnel::FramePipe {
  private:
   const GrpcTransportOptions options_;
   const std::shared_ptr<tunnel::CallState> state_;
-  const std::shared_ptr<Gone> gone_ = std::make_shared<Gone>();
+  // Set when the last of the call is gone.
+  const std::shared_ptr<Latch> gone_ = std::make_shared<Latch>();
   std::unique_ptr<tunnel::CallPipe> pipe_;
   std::shared_ptr<grpc::Channel> channel_;  // outlives the call
 };
