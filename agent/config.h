@@ -55,6 +55,7 @@ struct AgentOptionValues {
   std::string range;
   bool fixed = false;
   std::optional<std::string> mode;
+  std::string find_tensorboards = "auto";
 };
 
 // Name, commands, usage and examples of tributary-agent.

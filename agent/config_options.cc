@@ -284,6 +284,17 @@ void DeclareServices(AgentOptionValues* values, Options* options) {
                 .flag_only = true});
 }
 
+void DeclareFinding(AgentOptionValues* values, Options* options) {
+  options->Add(&values->find_tensorboards,
+               {.name = "find-tensorboards",
+                .section = "Services",
+                .value = "auto|off|DIR",
+                .help = "Register the TensorBoards that already run on this node, those of other "
+                        "users too, so that they open from the collector's URL. auto looks where "
+                        "they keep their info files: .tensorboard-info in TMPDIR, or in /tmp.",
+                .commands = {"run"}});
+}
+
 void DeclareObservation(AgentOptionValues* values, Options* options) {
   options->Add(&values->admin_port,
                {.name = "admin-port",
@@ -314,6 +325,7 @@ void DeclareAgentOptions(AgentOptionValues* values, Options* options) {
   DeclareDelivery(values, options);
   DeclareSideFiles(values, options);
   DeclareNames(values, options);
+  DeclareFinding(values, options);
   DeclareServices(values, options);
   DeclareBehaviour(values, options);
   DeclareConnect(values, options);

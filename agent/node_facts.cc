@@ -108,7 +108,8 @@ JobFacts ReadJobFacts(const Environment& environment, bool wraps_command) {
   set("job", Job(environment));
   set("job_name", FirstOf(environment, {"SLURM_JOB_NAME", "PBS_JOBNAME", "LSB_JOBNAME"}));
   if (wraps_command) {
-    set("rank", FirstOf(environment, {"RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK"}));
+    // Slurm's last: a rank that mpirun starts within a batch step has that step's SLURM_PROCID.
+    set("rank", FirstOf(environment, {"RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"}));
   }
   job.nodelist = FirstOf(environment, {"SLURM_JOB_NODELIST"});
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/commands/listing.h"
+#include "agent/commands/services.h"
 #include "agent/commands/text.h"
 #include "common/status_macros.h"
 
@@ -83,6 +84,7 @@ absl::Status RunCommand::Start() {
                                      {"logdirs", config_.logdirs.size()},
                                      {"pid", world_.pid}});
   StartThread(node);
+  if (!once_) StartFinding(node);
   return absl::OkStatus();
 }
 
@@ -152,6 +154,25 @@ void RunCommand::StartThread(const NodeFacts& node) {
           .on_outcome = [this] { world_.signals->Wake(); }},
       once_ ? kSnapshotEveryOnce : kSnapshotEvery);
   if (once_) line_.emplace(world_.err, world_.err_is_terminal, world_.clock);
+}
+
+void RunCommand::StartFinding(const NodeFacts& node) {
+  const std::string& where = config_.values.find_tensorboards;
+  if (where == "off" || world_.make_services == nullptr) return;
+  desk_ = MakeServiceDesk(config_, world_, node, [this](const ServiceClient::Event& event) {
+    tensorboards_->OnEvent(event);
+  });
+  tensorboards_ = std::make_unique<FoundTensorboards>(
+      FoundTensorboards::Options{
+          .directory = where == "auto" ? TensorboardInfoDirectory(world_.environment) : where},
+      FoundTensorboards::Dependencies{.files = world_.files,
+                                      .ports = world_.ports,
+                                      .client = desk_->client(),
+                                      .queue = desk_->queue(),
+                                      .clock = world_.clock,
+                                      .log = world_.log,
+                                      .user_name = world_.user_name});
+  desk_->queue()->Post([this] { tensorboards_->Look(); });
 }
 
 // A second agent in this one's place ends it, but not before a predecessor has had the time to
@@ -244,6 +265,7 @@ int RunCommand::Finish(const absl::Status& outcome) {
   const std::optional<std::vector<FileLeft>> left =
       progress.has_value() ? thread_->Left(kLeftShown + 1, world_.patience) : std::nullopt;
   if (!left.has_value()) return FinishWithoutThread();
+  if (desk_ != nullptr && !desk_->Stop(world_.patience)) return FinishWithoutThread();
   int code = outcome.ok() ? kExitGood : kExitFailed;
   // Told to stop in the middle of nothing: no loss, no failure.
   if (absl::IsDeadlineExceeded(outcome) && left->empty()) code = kExitGood;

@@ -9,6 +9,8 @@
 #include "agent/commands/progress_line.h"
 #include "agent/commands/world.h"
 #include "agent/config.h"
+#include "agent/ports/found_tensorboards.h"
+#include "agent/ports/service_desk.h"
 
 namespace tributary::agent {
 
@@ -32,6 +34,8 @@ class RunCommand {
   absl::Status CheckNames(const NodeFacts& node) const;
   void StartThread(const NodeFacts& node);
   absl::Status StartAdmin();
+  // Looks for TensorBoards of this node, if it is to.
+  void StartFinding(const NodeFacts& node);
   // One round of the main thread; the exit code when all is over.
   std::optional<int> Round();
   void HandleSignal(const ReceivedSignal& signal);
@@ -55,6 +59,9 @@ class RunCommand {
   std::unique_ptr<AdminBoard> board_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<AgentThread> thread_;
+  // On the desk's thread, which ends first.
+  std::unique_ptr<FoundTensorboards> tensorboards_;
+  std::unique_ptr<ServiceDesk> desk_;
   std::optional<ProgressLine> line_;
 
   std::optional<int> child_exit_;

@@ -1,13 +1,16 @@
 #include "agent/commands/services.h"
 
+#include <utility>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "common/utf8.h"
 
 namespace tributary::agent {
 
-std::unique_ptr<ServiceDesk> MakeServiceDesk(const AgentConfig& config, const World& world,
-                                             const NodeFacts& node) {
+std::unique_ptr<ServiceDesk> MakeServiceDesk(
+    const AgentConfig& config, const World& world, const NodeFacts& node,
+    std::function<void(const ServiceClient::Event& event)> on_event) {
   cluster::v1::ServicesHello hello;
   hello.set_program_version(world.version);
   *hello.mutable_node() = ToProto(node, config);
@@ -22,7 +25,13 @@ std::unique_ptr<ServiceDesk> MakeServiceDesk(const AgentConfig& config, const Wo
           .make_transport =
               [&config, &world](TaskQueue* queue) { return world.make_services(config, queue); },
           .tunnel = world.make_tunnel == nullptr ? nullptr : world.make_tunnel(config),
-          .on_event = [&world] { world.signals->Wake(); }});
+          .on_event = std::move(on_event)});
+}
+
+std::unique_ptr<ServiceDesk> MakeServiceDesk(const AgentConfig& config, const World& world,
+                                             const NodeFacts& node) {
+  return MakeServiceDesk(config, world, node,
+                         [&world](const ServiceClient::Event&) { world.signals->Wake(); });
 }
 
 cluster::v1::Claim ClaimOf(const AgentConfig& config, const World& world) {

@@ -2,6 +2,7 @@
 #ifndef TRIBUTARY_AGENT_COMMANDS_SERVICES_H_
 #define TRIBUTARY_AGENT_COMMANDS_SERVICES_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,7 +13,11 @@
 
 namespace tributary::agent {
 
-// A desk that wakes the main thread after each event. `config` and `world` outlive it.
+// `config` and `world` outlive it. `on_event` is called on the desk's thread.
+std::unique_ptr<ServiceDesk> MakeServiceDesk(
+    const AgentConfig& config, const World& world, const NodeFacts& node,
+    std::function<void(const ServiceClient::Event& event)> on_event);
+// One that wakes the main thread after each event.
 std::unique_ptr<ServiceDesk> MakeServiceDesk(const AgentConfig& config, const World& world,
                                              const NodeFacts& node);
 

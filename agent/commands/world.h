@@ -68,7 +68,7 @@ struct World {
       make_transport;
   // For services of this node.
   Ports* ports = nullptr;  // thread-safe
-  // make_tunnel may be null: then nothing opens through the collector.
+  // Either may be null: then services are not registered, or do not open through the collector.
   std::function<std::unique_ptr<ServicesTransport>(const AgentConfig& config, TaskQueue* queue)>
       make_services;
   std::function<std::unique_ptr<TunnelSwitch>(const AgentConfig& config)> make_tunnel;

@@ -40,10 +40,11 @@ void ServiceDesk::Listening(uint32_t claim_id, uint32_t port) {
   loop_.Post([this, claim_id, port] { client_->Listening(claim_id, port); });
 }
 
-void ServiceDesk::Stop() {
-  Latch done;
-  loop_.Post([&] { client_->Stop([&] { done.Set(); }); });
-  done.Wait();
+bool ServiceDesk::Stop(absl::Duration patience) {
+  // Outlives this call if the answer comes too late.
+  auto done = std::make_shared<Latch>();
+  loop_.Post([this, done] { client_->Stop([done] { done->Set(); }); });
+  return done->WaitFor(deps_.clock, patience);
 }
 
 void ServiceDesk::OnEvent(const ServiceClient::Event& event) {
@@ -56,7 +57,7 @@ void ServiceDesk::OnEvent(const ServiceClient::Event& event) {
       session_refusal_.clear();
     }
   }
-  deps_.on_event();
+  deps_.on_event(event);
 }
 
 std::optional<ServiceClient::Event> ServiceDesk::Take(uint32_t claim_id) {

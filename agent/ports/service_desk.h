@@ -30,8 +30,8 @@ class ServiceDesk {
     Logger* log;
     std::function<std::unique_ptr<ServicesTransport>(TaskQueue* queue)> make_transport;
     std::unique_ptr<TunnelSwitch> tunnel;  // may be null
-    // Called on the desk's thread after each event.
-    std::function<void()> on_event;
+    // Called on the desk's thread with each event.
+    std::function<void(const ServiceClient::Event& event)> on_event;
   };
 
   ServiceDesk(cluster::v1::ServicesHello hello, Dependencies dependencies);
@@ -42,8 +42,13 @@ class ServiceDesk {
   void Claim(cluster::v1::Claim claim);
   void Settle(uint32_t claim_id, uint32_t port);
   void Listening(uint32_t claim_id, uint32_t port);
-  // Releases everything and waits, for about a second at most.
-  void Stop();
+  // Releases everything and waits, for about a second at most. False if the desk's thread did not
+  // come to it within `patience`: then it hangs, and so would the destructor.
+  bool Stop(absl::Duration patience = absl::Seconds(5));
+
+  // The client itself, and the queue that it and whoever uses it directly belong to.
+  ServiceClient* client() { return client_.get(); }
+  TaskQueue* queue() { return &loop_; }
 
   // The latest event of a claim that was not taken yet.
   std::optional<ServiceClient::Event> Take(uint32_t claim_id) ABSL_LOCKS_EXCLUDED(mu_);

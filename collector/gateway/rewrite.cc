@@ -75,14 +75,22 @@ std::string MappedUrl(absl::string_view url, absl::string_view host, const Route
     const size_t path = std::min(rest.find('/'), rest.size());
     if (!absl::EqualsIgnoreCase(rest.substr(0, path), host)) break;
     rest.remove_prefix(path);
-    if (route.strips) absl::ConsumePrefix(&rest, route.prefix);
-    return absl::StrCat("http://", ServiceHost(route), rest);
+    if (!route.strips || !absl::ConsumePrefix(&rest, route.prefix)) {
+      return absl::StrCat("http://", ServiceHost(route), rest);
+    }
+    return absl::StrCat("http://", ServiceHost(route), route.service.base_path, rest);
   }
   return std::string(url);
 }
 
 bool IsBelow(absl::string_view path, absl::string_view prefix) {
   return absl::ConsumePrefix(&path, prefix) && (path.empty() || absl::StartsWith(path, "/"));
+}
+
+// A path of the service's own, without what all of them begin with.
+absl::string_view WithoutBase(absl::string_view path, const Route& route) {
+  if (IsBelow(path, route.service.base_path)) path.remove_prefix(route.service.base_path.size());
+  return path;
 }
 
 void AddForwarded(const RequestHead& request, const Route& route, absl::string_view peer,
@@ -172,7 +180,7 @@ std::optional<std::string> MappedCookie(absl::string_view set_cookie, const Rout
     } else if (IsBelow(value, route.prefix)) {
       parts.emplace_back(text);
     } else if (route.strips) {
-      parts.push_back(absl::StrCat("Path=", route.prefix, value));
+      parts.push_back(absl::StrCat("Path=", route.prefix, WithoutBase(value, route)));
     } else {
       return std::nullopt;
     }
@@ -200,7 +208,7 @@ std::string MappedLocation(absl::string_view location, absl::string_view host, c
   if (!route.strips || !absl::StartsWith(path, "/") || IsBelow(path, route.prefix)) {
     return std::string(path);
   }
-  return absl::StrCat(route.prefix, path);
+  return absl::StrCat(route.prefix, WithoutBase(path, route));
 }
 
 std::string ForwardedResponse(const ResponseHead& response, const RequestHead& request,

@@ -102,7 +102,8 @@ Decision Routes::ByPath(const RequestHead& request, absl::string_view below_node
   route.strips = service.mode == ServiceMode::kStrip;
   // Without its slash only a request that is no GET comes here.
   const std::string path_and_query = rest.empty() ? absl::StrCat("/", tail) : tail;
-  route.target = route.strips ? path_and_query : absl::StrCat(prefix, path_and_query);
+  route.target =
+      absl::StrCat(route.strips ? service.base_path : prefix, path_and_query);
   decision.route = std::move(route);
   return decision;
 }
@@ -135,13 +136,13 @@ Decision Routes::ByLabel(const RequestHead& request, const std::string& label) c
     Route route;
     route.service = service;
     route.target = request.target;
-    if (service.mode == ServiceMode::kKeep) {
-      const std::string prefix =
-          absl::StrCat(options_.path_prefix, ServicePath(key.first, key.second));
-      if (request.target == "/") {
-        decision.answer = Redirect(302, absl::StrCat(prefix, "/"));
-        return decision;
-      }
+    const std::string below =
+        service.mode == ServiceMode::kKeep
+            ? absl::StrCat(options_.path_prefix, ServicePath(key.first, key.second))
+            : service.base_path;
+    if (request.target == "/" && !below.empty()) {
+      decision.answer = Redirect(302, absl::StrCat(below, "/"));
+      return decision;
     }
     decision.route = std::move(route);
     return decision;

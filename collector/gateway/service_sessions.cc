@@ -1,8 +1,10 @@
 #include "collector/gateway/service_sessions.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -49,8 +51,19 @@ cluster::v1::RefusedReason ToProto(PortLeases::RefusalReason reason) {
       return cluster::v1::REFUSED_REASON_NAME;
     case PortLeases::RefusalReason::kLimit:
       return cluster::v1::REFUSED_REASON_LIMIT;
+    case PortLeases::RefusalReason::kRegistered:
+      return cluster::v1::REFUSED_REASON_REGISTERED;
   }
   return cluster::v1::REFUSED_REASON_UNSPECIFIED;
+}
+
+// It becomes part of request lines.
+bool IsBasePath(absl::string_view path) {
+  return path.empty() ||
+         (path[0] == '/' && path.back() != '/' && !absl::StrContains(path, "//") &&
+          std::all_of(path.begin(), path.end(), [](char c) {
+            return absl::ascii_isgraph(static_cast<unsigned char>(c)) && c != '?' && c != '#';
+          }));
 }
 
 ServicesReply RefusedReply(cluster::v1::RefusedReason reason, const std::string& detail) {
@@ -80,6 +93,9 @@ PortLeases::Claim ToClaim(const cluster::v1::Claim& claim, size_t command_bytes_
   }
   out.command = claim.command().substr(0, length);
   out.user = claim.user();
+  out.found = claim.found();
+  out.base_path = claim.base_path();
+  out.pid = claim.pid();
   return out;
 }
 
@@ -276,7 +292,13 @@ std::optional<ServiceSessions::Refusal> ServiceSessions::CheckClaim(
   for (const uint32_t port : claim.taken()) {
     if (port > 65'535) return limit(absl::StrCat(port, " is no port"));
   }
+  if (!IsBasePath(claim.base_path())) {
+    return Refusal{cluster::v1::REFUSED_REASON_NAME,
+                   absl::StrCat("base_path '", absl::CHexEscape(claim.base_path().substr(0, 64)),
+                                "' is no path of a URL")};
+  }
   if (claim.user().size() > options_.fact_bytes_max ||
+      claim.base_path().size() > options_.fact_bytes_max ||
       claim.held_service().size() > options_.fact_bytes_max) {
     return limit(
         absl::StrCat("a name of the claim has more than ", options_.fact_bytes_max, " bytes"));

@@ -68,6 +68,8 @@ RegistryEntry MakeLeaseEntry(const LeaseKey& key, const LeaseRow& row) {
   if (row.stale_since.has_value()) {
     message.set_stale_since_unix_nanos(absl::ToUnixNanos(*row.stale_since));
   }
+  message.set_found(row.found);
+  message.set_base_path(row.base_path);
   return SealRow(LeaseRowKey(key), message.SerializeAsString());
 }
 
@@ -95,6 +97,8 @@ absl::StatusOr<std::pair<LeaseKey, LeaseRow>> ParseLeaseEntry(const RegistryEntr
   if (message.stale_since_unix_nanos() != 0) {
     row.stale_since = absl::FromUnixNanos(message.stale_since_unix_nanos());
   }
+  row.found = message.found();
+  row.base_path = message.base_path();
   return std::pair(*key, std::move(row));
 }
 

@@ -34,6 +34,8 @@ struct LeaseRow {
   std::string user;
   int64_t pid = 0;
   std::string process;  // its nonce
+  bool found = false;     // nobody asked for it: a claim of the same port on the node comes first
+  std::string base_path;  // of the service's own pages: "/tb", or empty
   uint32_t claim_id = 0;
   absl::Time since = absl::UnixEpoch();
   std::optional<absl::Time> stale_since = std::nullopt;

@@ -192,11 +192,31 @@ std::string PortLeases::ChooseName(const Process& process, const Claim& claim) c
   if (IsNameFor(claim.held_service, claim.service) && is_usable(claim.held_service)) {
     return claim.held_service;
   }
+  // What runs on when its process starts again, as when the agent that found it does.
+  if (claim.listens_on != 0) {
+    for (auto it = leases_.lower_bound({process.node, claim.service});
+         it != leases_.end() && it->first.first == process.node; ++it) {
+      const auto& [key, lease] = *it;
+      if (IsNameFor(key.second, claim.service) && lease.row.port == claim.listens_on &&
+          is_usable(key.second)) {
+        return key.second;
+      }
+    }
+  }
   if (is_usable(claim.service)) return claim.service;
   for (int n = 2;; ++n) {
     std::string name = absl::StrCat(claim.service, "~", n);
     if (is_usable(name)) return name;
   }
+}
+
+const LeaseKey* PortLeases::FindListener(const LeaseKey& key, uint16_t port) const {
+  const auto holders = by_port_.find(port);
+  if (holders == by_port_.end()) return nullptr;
+  for (const LeaseKey& holder : holders->second) {
+    if (holder != key && holder.first == key.first && IsHeld(leases_.at(holder))) return &holder;
+  }
+  return nullptr;
 }
 
 const LeaseKey* PortLeases::FindEvicted(const LeaseKey& key, uint16_t first, uint16_t last,
@@ -267,6 +287,11 @@ absl::StatusOr<PortLeases::Answer> PortLeases::Take(const Process& process, cons
                    absl::StrCat("port ", claim.wish, " is held by ",
                                 holder.empty() ? "another program of the node" : holder)};
   }
+  const LeaseKey* const listener = FindListener(key, choice.port);
+  if (claim.found && listener != nullptr) {
+    return Refusal{RefusalReason::kRegistered, absl::StrCat("port ", choice.port, " is that of ",
+                                                            Describe(*listener), " already")};
+  }
 
   LeaseRow row;
   row.claimed = claim.service;
@@ -276,7 +301,9 @@ absl::StatusOr<PortLeases::Answer> PortLeases::Take(const Process& process, cons
   row.mode = claim.mode;
   row.command = claim.command;
   row.user = claim.user;
-  row.pid = process.pid;
+  row.found = claim.found;
+  row.base_path = claim.base_path;
+  row.pid = claim.pid != 0 ? claim.pid : process.pid;
   row.process = process.nonce;
   row.claim_id = claim.id;
   row.since = mine != nullptr ? present->second.row.since : clock_->Wall();
@@ -287,10 +314,18 @@ absl::StatusOr<PortLeases::Answer> PortLeases::Take(const Process& process, cons
     edit.kept[present->second.row.port] = present->second.expires_at;
     former = {present->second.session, present->second.row.claim_id};
   }
+  // Whoever asked for it comes before who came upon it.
+  Lost finder = {0, 0};
+  if (listener != nullptr && leases_.at(*listener).row.found) {
+    finder = {leases_.at(*listener).session, leases_.at(*listener).row.claim_id};
+    edit.leases[*listener] = std::nullopt;
+  }
   edit.leases[key] = std::move(row);
   RETURN_IF_ERROR(Commit(edit));
-  // It ran out since the last Tick.
-  if (former.session != 0) lost_.push_back(former);
+  // The former ran out since the last Tick.
+  for (const Lost& lost : {former, finder}) {
+    if (lost.session != 0) lost_.push_back(lost);
+  }
 
   Lease& lease = leases_.at(key);
   lease.listening = false;

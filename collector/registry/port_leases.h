@@ -14,6 +14,8 @@
 //     and the name itself once the session of the first is lost.
 //   - A process that was started with its number (`listens_on`) keeps it, whoever else has it: a
 //     listener is a fact. Both are listed as a conflict.
+//   - One listener of a node is one service. A lease that nobody asked for (`found`) is not given
+//     beside another one of its node and port, and is lost to one that comes later.
 // After a restart of the collector every lease that was held waits for its process, untouched by
 // others, for as long as a lease lives.
 //
@@ -79,6 +81,9 @@ class PortLeases {
     std::string held_service = {};
     std::string command = {};
     std::string user = {};
+    bool found = false;
+    std::string base_path = {};
+    int64_t pid = 0;  // 0: the process's
   };
   struct Grant {
     std::string service;
@@ -86,7 +91,7 @@ class PortLeases {
     bool out_of_range = false;
     std::string conflict = {};  // for people; empty if the wish was met
   };
-  enum class RefusalReason { kPortTaken, kName, kLimit };
+  enum class RefusalReason { kPortTaken, kName, kLimit, kRegistered };
   struct Refusal {
     RefusalReason reason;
     std::string detail;  // for people
@@ -189,6 +194,9 @@ class PortLeases {
   // Null if the session has no such lease.
   Entry* Find(uint64_t session, uint32_t claim_id);
   std::string ChooseName(const Process& process, const Claim& claim) const;
+  // The held lease of the node, other than `key`, whose service listens on the port; null if there
+  // is none.
+  const LeaseKey* FindListener(const LeaseKey& key, uint16_t port) const;
   Choice ChooseNumber(const LeaseKey& key, bool same_process, const Claim& claim) const;
   // The stale lease that gives up its number first, of those in the range that the node can use.
   const LeaseKey* FindEvicted(const LeaseKey& key, uint16_t first, uint16_t last,

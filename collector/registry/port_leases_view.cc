@@ -70,6 +70,7 @@ std::shared_ptr<const ServiceSnapshot> PortLeases::Snapshot() const {
     if (lease.own || (lease.session != 0 && IsHeld(lease))) {
       status.state = lease.listening ? ServiceState::kLive : ServiceState::kStarting;
     }
+    status.base_path = lease.row.base_path;
     status.command = lease.row.command;
     status.user = lease.row.user;
     status.pid = lease.row.pid;

@@ -29,7 +29,8 @@ struct ServiceStatus {
   uint16_t port = 0;    // the number people know; where the node's process listens
   ServiceMode mode = ServiceMode::kHost;
   ServiceState state = ServiceState::kStarting;
-  std::string command;  // for people
+  std::string base_path;  // of its own pages: "/tb", or empty
+  std::string command;    // for people
   std::string user;
   int64_t pid = 0;  // of the process that holds the lease
   absl::Time since = absl::InfinitePast();

@@ -63,7 +63,7 @@ class Demo:
         trainer = self.start(f"{node}-train", sys.executable, self.here / "train.py", "--logdir", logdir / model, "--model", model,
                              "--writer", writer, "--seed", seed, *steps)
         self.start(f"{node}-agent", self.options.bin / "tributary-agent", "--collector", f"127.0.0.1:{self.port}", "--node", node,
-                   "--logdir", logdir)
+                   "--logdir", logdir, "--find-tensorboards", "off")
         return trainer
 
     def stop(self):

@@ -118,13 +118,13 @@ TEST_F(NodeFactsTest, IndexIsThePlaceInTheNodeListAndNeverARankOfTheLauncher) {
 }
 
 TEST_F(NodeFactsTest, RankIsKnownOnlyToAnAgentThatWrapsACommand) {
-  variables_ = {{"PMI_RANK", "4"}};
+  variables_ = {{"SLURM_PROCID", "4"}};
   EXPECT_EQ(JobFact("rank"), "none");
-  EXPECT_EQ(JobFact("rank", true), "4 <- PMI_RANK");
-  variables_["OMPI_COMM_WORLD_RANK"] = "3";
-  EXPECT_EQ(JobFact("rank", true), "3 <- OMPI_COMM_WORLD_RANK");
-  variables_["SLURM_PROCID"] = "2";
-  EXPECT_EQ(JobFact("rank", true), "2 <- SLURM_PROCID");
+  EXPECT_EQ(JobFact("rank", true), "4 <- SLURM_PROCID");
+  variables_["PMI_RANK"] = "3";
+  EXPECT_EQ(JobFact("rank", true), "3 <- PMI_RANK");
+  variables_["OMPI_COMM_WORLD_RANK"] = "2";
+  EXPECT_EQ(JobFact("rank", true), "2 <- OMPI_COMM_WORLD_RANK");
   variables_["RANK"] = "1";
   EXPECT_EQ(JobFact("rank", true), "1 <- RANK");
 }

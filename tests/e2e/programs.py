@@ -166,6 +166,8 @@ class Site:
     def start_agent(self, node, *logdirs, flags=(), name=None, env=None):
         require(AGENT)
         logdir_flags = [part for logdir in logdirs for part in ("--logdir", logdir)]
+        if "--find-tensorboards" not in flags:
+            flags = (*flags, "--find-tensorboards", "off")  # whatever else runs on this machine is no part of the test
         return self.start(name or f"agent-{node}", AGENT, "--collector", f"127.0.0.1:{self.port}", "--node", node, *logdir_flags, *flags, env=env)
 
     def once(self, node, *logdirs, flags=(), seconds=120):

@@ -23,11 +23,12 @@ class CaptureLogger : public Logger {
     MutexLock lock(&mu_);
     return lines_;
   }
-  bool Contains(absl::string_view part) const {
-    for (const std::string& line : lines()) {
-      if (absl::StrContains(line, part)) return true;
-    }
-    return false;
+  bool Contains(absl::string_view part) const { return Count(part) > 0; }
+  // How many lines have it.
+  size_t Count(absl::string_view part) const {
+    size_t count = 0;
+    for (const std::string& line : lines()) count += absl::StrContains(line, part) ? 1 : 0;
+    return count;
   }
 
  protected:

@@ -3,33 +3,15 @@
 #define TRIBUTARY_TESTS_AGENT_COMMANDS_SERVICES_HARNESS_H_
 
 #include <functional>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "tests/agent/commands/command_harness.h"
+#include "tests/agent/ports/fake_ports.h"
 
 namespace tributary::agent {
-
-class FakePorts : public Ports {
- public:
-  std::set<uint16_t> Taken() override { return taken; }
-  bool ListensInTree(uint16_t port, int64_t) override { return of_command.contains(port); }
-  bool IsListenerOf(uint16_t port, int64_t pid, uint32_t uid) override {
-    const auto found = listeners.find(port);
-    return found != listeners.end() && found->second == std::pair(pid, uid);
-  }
-  bool IsFree(uint16_t port) override { return !taken.contains(port) && !hidden.contains(port); }
-  uint16_t AnyFree() override { return 40'000; }
-
-  std::set<uint16_t> taken;
-  std::set<uint16_t> hidden;  // nobody listens, and nobody can
-  std::set<uint16_t> of_command;
-  std::map<uint16_t, std::pair<int64_t, uint32_t>> listeners;  // process and user
-};
 
 // The collector's side of a session, as the test says. On the desk's thread; what it notes is read
 // once the desk has stopped.

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/agent/ports/scripted_services.h"
 #include "tests/support/capture_logger.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/manual_task_queue.h"
@@ -17,21 +18,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
-
-class ScriptedTransport : public ServicesTransport {
- public:
-  void Connect(ServicesTransportEvents* events) override {
-    ++connects;
-    events_ = events;
-  }
-  void Send(const ServicesRequest& request) override { sent.push_back(request); }
-  void Finish() override { finished = true; }
-
-  ServicesTransportEvents* events_ = nullptr;
-  int connects = 0;
-  bool finished = false;
-  std::vector<ServicesRequest> sent;
-};
 
 class ServiceClientTest : public ::testing::Test {
  protected:
@@ -90,7 +76,7 @@ class ServiceClientTest : public ::testing::Test {
   SeededRandom random_{1};
   CaptureLogger log_;
   ManualTaskQueue queue_;
-  ScriptedTransport transport_;
+  ScriptedServices transport_;
   std::vector<ServiceClient::Event> events_;
   std::string token_;
   std::map<std::string, uint16_t> ports_;

@@ -49,7 +49,8 @@ class ProxyTest : public ::testing::Test {
     queue_.RunAll();
   }
 
-  void Publish(const std::string& name, ServiceMode mode, ServiceState state) {
+  void Publish(const std::string& name, ServiceMode mode, ServiceState state,
+               const std::string& base_path = "") {
     auto snapshot = std::make_shared<ServiceSnapshot>(*board_.Get());
     ServiceStatus service;
     service.node = "n1";
@@ -57,6 +58,7 @@ class ProxyTest : public ::testing::Test {
     service.port = 8888;
     service.mode = mode;
     service.state = state;
+    service.base_path = base_path;
     service.since = absl::FromUnixSeconds(1'767'225'600);
     service.session = 7;
     snapshot->services[{"n1", name}] = service;
@@ -99,7 +101,7 @@ class ProxyTest : public ::testing::Test {
       return std::move(node);
     };
     client_ = std::make_unique<agent::TunnelClient>(agent::TunnelClient::Options(), dependencies);
-    client_->SetServices({{"board", 8888}, {"keep", 8888}, {"own", 8888}, {"dead", 8889}});
+    client_->SetServices({{"board", 8888}, {"keep", 8888}, {"own", 8888}, {"below", 8888}, {"dead", 8889}});
     client_->SetToken("seven");
     queue_.RunAll();
     ASSERT_TRUE(client_->ready());
@@ -447,6 +449,16 @@ TEST_F(ProxyTest, TheSlashOfAPrefixIsAdded) {
   EXPECT_THAT(
       Ask(Get("/tb/node/n1/board?x=1"))->Hear(),
       AllOf(StartsWith("HTTP/1.1 302 "), HasSubstr("Location: /tb/node/n1/board/?x=1\r\n")));
+}
+
+TEST_F(ProxyTest, AServiceBelowAPathOfItsOwn) {
+  Publish("below", ServiceMode::kStrip, ServiceState::kLive, "/rnode/h/1");
+  const auto viewer = Ask(Get("/tb/node/n1/below/data?x"));
+  EXPECT_THAT(Service().Hear(), StartsWith("GET /rnode/h/1/data?x HTTP/1.1\r\n"));
+  Say("HTTP/1.1 302 Found\r\nLocation: /rnode/h/1/\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_THAT(viewer->Hear(), HasSubstr("Location: /tb/node/n1/below/\r\n"));
+  const auto own = Ask(Get("/", "", "below--n1.localhost:6006"));
+  EXPECT_THAT(own->Hear(), HasSubstr("Location: /rnode/h/1/\r\n"));
 }
 
 TEST_F(ProxyTest, KeepLeavesThePathAlone) {

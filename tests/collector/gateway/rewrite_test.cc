@@ -63,6 +63,18 @@ TEST(ForwardedRequestTest, TheServiceSeesWhatItWouldOnItsOwnNode) {
   EXPECT_THAT(head, HasSubstr("Connection: close\r\n"));
 }
 
+TEST(ForwardedRequestTest, AServiceBelowAPathOfItsOwn) {
+  Route route = Strip();
+  route.service.base_path = "/tb";
+  const std::string head =
+      ForwardedRequest(Request("Referer: http://head:6006/node/n1/board/x\r\n"), route, "x");
+  EXPECT_THAT(head, HasSubstr("Referer: http://localhost:8888/tb/x\r\n"));
+  EXPECT_EQ(MappedLocation("/tb/", "head:6006", route), "/node/n1/board/");
+  EXPECT_EQ(MappedLocation("http://localhost:8888/tb/a", "head:6006", route), "/node/n1/board/a");
+  EXPECT_EQ(MappedLocation("/tbx/", "head:6006", route), "/node/n1/board/tbx/");
+  EXPECT_EQ(MappedCookie("a=b; Path=/tb/", route), "a=b; Path=/node/n1/board/");
+}
+
 TEST(ForwardedRequestTest, ForeignOriginsStayForeign) {
   const std::string head = ForwardedRequest(Request("Origin: http://evil.com\r\n"), Strip(), "x");
   EXPECT_THAT(head, HasSubstr("Origin: http://evil.com\r\n"));

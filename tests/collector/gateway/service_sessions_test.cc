@@ -483,6 +483,13 @@ TEST_F(ServiceSessionsTest, Malformed_Claims) {
   exec.claim()->set_user(std::string(201, 'u'));
   EXPECT_EQ(exec.ClaimRefused().reason(), cluster::v1::REFUSED_REASON_LIMIT);
   exec.claim()->set_user("ann");
+  for (const char* path : {"tb", "/tb/", "/", "//tb", "/t b", "/tb\r\nX: y", "/tb?x", "/tb#x"}) {
+    exec.claim()->set_base_path(path);
+    EXPECT_EQ(exec.ClaimRefused().reason(), cluster::v1::REFUSED_REASON_NAME) << path;
+  }
+  exec.claim()->set_base_path("/" + std::string(200, 't'));
+  EXPECT_EQ(exec.ClaimRefused().reason(), cluster::v1::REFUSED_REASON_LIMIT);
+  exec.claim()->clear_base_path();
   exec.Claim();
   exec.Listening(6007);
   EXPECT_EQ(exec.Last().refused().reason(), cluster::v1::REFUSED_REASON_PROTOCOL);

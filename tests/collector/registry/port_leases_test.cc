@@ -471,6 +471,50 @@ TEST_F(PortLeasesTest, AListenerIsAFactThoughAnotherNodeHasTheNumber) {
   EXPECT_EQ(Take(Make("four", "tensorboard")).port, 6008);
 }
 
+TEST_F(PortLeasesTest, WhatAnAgentFoundStandsBackForWhoRegistersIt) {
+  const Node asked = Make("one", "web");
+  Take(asked);
+  Node found = Make("one", "tensorboard", 0);
+  found.claim.found = true;
+  found.claim.listens_on = 6006;
+  EXPECT_THAT(Refused(found), HasSubstr("one/web"));
+  // On another node it is another listener.
+  Node elsewhere = Make("two", "tensorboard", 0);
+  elsewhere.claim.found = true;
+  elsewhere.claim.listens_on = 6006;
+  Take(elsewhere);
+
+  Release(asked);
+  EXPECT_EQ(Take(found).service, "tensorboard");
+  Listening(found, 6006);
+  Node later = Make("one", "web", 0);
+  later.claim.listens_on = 6006;
+  EXPECT_EQ(Take(later).port, 6006);
+  EXPECT_THAT(Pass(absl::Seconds(1), {later, elsewhere}), ElementsAre(found.process.session));
+  EXPECT_FALSE(leases_->Snapshot()->services.contains({"one", "tensorboard"}));
+  EXPECT_THAT(Refused(found), HasSubstr("one/web"));
+  Restart();
+  EXPECT_THAT(Refused(found), HasSubstr("one/web"));
+}
+
+TEST_F(PortLeasesTest, WhatRunsOnKeepsItsNameThoughItsAgentStartsAnew) {
+  Node ann = Make("one", "tensorboard", 0);
+  ann.claim.listens_on = 6006;
+  Node bob = Make("one", "tensorboard", 0);
+  bob.process.nonce = ann.process.nonce;
+  bob.process.session = ann.process.session;
+  bob.claim.id = 2;
+  bob.claim.listens_on = 6007;
+  EXPECT_EQ(Take(ann).service, "tensorboard");
+  EXPECT_EQ(Take(bob).service, "tensorboard~2");
+  leases_->SessionLost(ann.process.session);
+  // The new agent comes upon them in another order.
+  ann.process.nonce = bob.process.nonce = "anew";
+  ann.process.session = bob.process.session = ++made_;
+  EXPECT_EQ(Take(bob).service, "tensorboard~2");
+  EXPECT_EQ(Take(ann).service, "tensorboard");
+}
+
 TEST_F(PortLeasesTest, TheCollectorsOwnPortIsLeased) {
   ASSERT_TRUE(leases_->HoldOwn("head", 6006, 42).ok());
   Pass(absl::Hours(48));
