@@ -263,6 +263,7 @@ void Delivery::End() {
   fill_queue_.clear();
   control_.clear();
   opening_ = 0;
+  asked_runs_.clear();
   credit_ = 0;
   listed_.assign(listed_.size(), false);
   for (TailedFileId id = 0; id < streams_.size(); ++id) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <queue>
 #include <string>
@@ -151,6 +152,8 @@ class Delivery {
   std::optional<AgentMessage> NextOpens();
   absl::Status AddOpen(TailedFileId id, ingest::v1::OpenBatch* batch);
   void OnOffer(const ingest::v1::Offer& offer);
+  // Says once that there are runs whose kept names are not what the template gives now.
+  void CompareRun(TailedFileId id, const ingest::v1::Offer& offer);
   // The answer to NewGeneration came. False if none was awaited.
   bool EndRenewal(TailedFileId id);
   void CompareWithOffer(TailedFileId id, const ingest::v1::Offer& offer);
@@ -187,6 +190,7 @@ class Delivery {
   Batcher batcher_;
   std::deque<TailedFileId> open_queue_;
   uint64_t opening_ = 0;  // streams of the batch that are not answered
+  std::map<TailedFileId, std::string> asked_runs_;  // of those
   std::deque<TailedFileId> fill_queue_;
   std::deque<AgentMessage> control_;
   std::vector<bool> listed_;       // by root: ListingComplete was sent
@@ -198,6 +202,7 @@ class Delivery {
   bool drain_listing_ = false;
 
   // Since the process started.
+  bool told_kept_run_ = false;
   uint64_t sent_bytes_total_ = 0;
   uint64_t chunks_sent_total_ = 0;
   uint64_t fills_sent_total_ = 0;

@@ -93,7 +93,8 @@ absl::Status Delivery::AddOpen(TailedFileId id, ingest::v1::OpenBatch* batch) {
   open->set_kind(stream.asset ? ingest::v1::STREAM_KIND_ASSET : ingest::v1::STREAM_KIND_EVENT);
   open->set_logdir_name(options_.logdir_names[static_cast<size_t>(tailed.root)]);
   open->set_path(tailed.relative_path);
-  open->set_run(std::move(naming->run));
+  open->set_run(naming->run);
+  asked_runs_[id] = std::move(naming->run);
   open->set_run_why(std::move(naming->why));
   open->set_merge(naming->merge);
   open->set_size_bytes(tailed.stat.size_bytes);
@@ -117,6 +118,7 @@ void Delivery::OnOffer(const ingest::v1::Offer& offer) {
   if (EndRenewal(id) && stream.state != StreamState::kRenewing) return;
   if (stream.state == StreamState::kOpening) {
     --opening_;
+    CompareRun(id, offer);
   } else if (stream.state != StreamState::kRenewing) {
     return;  // An answer to a question that is not asked any more.
   }
@@ -158,6 +160,16 @@ void Delivery::OnOffer(const ingest::v1::Offer& offer) {
     return;
   }
   CompareWithOffer(id, offer);
+}
+
+void Delivery::CompareRun(TailedFileId id, const ingest::v1::Offer& offer) {
+  const auto asked = asked_runs_.extract(id);
+  if (told_kept_run_ || asked.empty() || offer.run().empty() || offer.run() == asked.mapped()) {
+    return;
+  }
+  told_kept_run_ = true;
+  deps_.log->Info("a run keeps the name it has, the template gives another; plan lists all such",
+                  {{"file", PathOf(id)}, {"kept", offer.run()}, {"template", asked.mapped()}});
 }
 
 bool Delivery::EndRenewal(TailedFileId id) {

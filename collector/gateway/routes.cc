@@ -113,14 +113,16 @@ Decision Routes::ByPort(const RequestHead& request, uint16_t port) const {
   Decision decision;
   for (const auto& [key, service] : snapshot->services) {
     if (service.port != port || service.mode != ServiceMode::kHost) continue;
+    // Two may have the number: one that is away does not hide one that is there.
     decision.answer = Unavailable(service);
-    if (decision.answer.has_value()) return decision;
+    if (decision.answer.has_value()) continue;
     Route route;
     route.service = service;
     route.target = request.target;
     decision.route = std::move(route);
     return decision;
   }
+  if (decision.answer.has_value()) return decision;
   decision.answer = ErrorPage(404, "There is no such service",
                               {absl::StrCat("No service of any node has the port ", port, ".")});
   return decision;
@@ -163,7 +165,8 @@ std::optional<http::Response> Routes::Unavailable(const ServiceStatus& service) 
         503, "The service is away",
         {absl::StrCat(
             "The process that runs ", who, " has had no connection to the collector since ",
-            absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", service.since, absl::UTCTimeZone()), ".")});
+            absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", service.away_since, absl::UTCTimeZone()),
+            ".")});
   }
   return std::nullopt;
 }

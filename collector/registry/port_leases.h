@@ -175,7 +175,7 @@ class PortLeases {
   };
 
   PortLeases(const Options& options, Registry* registry, Clock* clock)
-      : options_(options), registry_(registry), clock_(clock) {}
+      : options_(options), registry_(registry), clock_(clock), opened_at_(clock->Wall()) {}
 
   absl::Status Load();
   // Each adds what is damaged to the repairs.
@@ -218,6 +218,7 @@ class PortLeases {
   const Options options_;
   Registry* const registry_;
   Clock* const clock_;
+  const absl::Time opened_at_;
   std::map<LeaseKey, Lease> leases_;
   // The leases that have a number; more than one where listeners are facts.
   std::map<uint16_t, std::set<LeaseKey>> by_port_;

@@ -75,6 +75,7 @@ std::shared_ptr<const ServiceSnapshot> PortLeases::Snapshot() const {
     status.user = lease.row.user;
     status.pid = lease.row.pid;
     status.since = lease.row.since;
+    status.away_since = lease.row.stale_since.value_or(opened_at_);
     status.session = lease.session;
     status.own = lease.own;
     AddConflicts(key, &snapshot->conflicts);

@@ -33,7 +33,9 @@ struct ServiceStatus {
   std::string command;    // for people
   std::string user;
   int64_t pid = 0;  // of the process that holds the lease
-  absl::Time since = absl::InfinitePast();
+  absl::Time since = absl::InfinitePast();  // when it was first given its number
+  // Of a stale one: when its session was lost, or when the collector started.
+  absl::Time away_since = absl::InfinitePast();
   // Names the session that holds it, and so the tunnel that leads there; 0 without one: of a stale
   // service, and of the collector's own.
   uint64_t session = 0;

@@ -81,6 +81,17 @@ TEST_F(AgentTest, OpensNewestFirst) {
   EXPECT_EQ(opens[0]->open_batch().opens(0).path(), "new/tfevents");
 }
 
+TEST_F(AgentTest, AKeptNameThatTheTemplateDoesNotGiveAnyMoreIsToldOnce) {
+  Write("one/tfevents", File(1));
+  Write("two/tfevents", File(1));
+  collector_.change_offer = [](ingest::v1::Offer* offer) { offer->set_run("former/name"); };
+  StartAgent();
+  EXPECT_EQ(log_.Count("kept=former/name"), 1u);
+  collector_.Break();
+  RunFor(absl::Seconds(30));
+  EXPECT_EQ(log_.Count("kept=former/name"), 1u);
+}
+
 class NamelessTest : public AgentTest {
  protected:
   absl::StatusOr<StreamNaming> Name(const TailedFile& file, const std::string& node) override {

@@ -59,7 +59,8 @@ class ProxyTest : public ::testing::Test {
     service.mode = mode;
     service.state = state;
     service.base_path = base_path;
-    service.since = absl::FromUnixSeconds(1'767'225'600);
+    service.since = absl::FromUnixSeconds(1'700'000'000);
+    service.away_since = absl::FromUnixSeconds(1'767'225'600);
     service.session = 7;
     snapshot->services[{"n1", name}] = service;
     board_.Publish(snapshot);
@@ -490,6 +491,15 @@ TEST_F(ProxyTest, APortOfItsOwnLeadsToOneServiceOnly) {
   EXPECT_THAT(Service().Hear(), StartsWith("GET /data/runs HTTP/1.1\r\nHost: localhost:8888\r\n"));
   local_port_ = 8889;
   EXPECT_THAT(Ask(Get("/data/runs", "", "head:8889"))->Hear(), StartsWith("HTTP/1.1 404 "));
+}
+
+TEST_F(ProxyTest, APortOfTwoLeadsToTheOneThatIsThere) {
+  Publish("away", ServiceMode::kHost, ServiceState::kStale);
+  local_port_ = 8888;
+  EXPECT_THAT(Ask(Get("/", "", "head:8888"))->Hear(), StartsWith("HTTP/1.1 503 "));
+  Publish("own", ServiceMode::kHost, ServiceState::kLive);
+  const auto viewer = Ask(Get("/data", "", "head:8888"));
+  EXPECT_THAT(Service().Hear(), StartsWith("GET /data HTTP/1.1\r\n"));
 }
 
 TEST_F(ProxyTest, WhatIsTheCollectorsOwnIsNotTaken) {

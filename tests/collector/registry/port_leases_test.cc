@@ -497,6 +497,19 @@ TEST_F(PortLeasesTest, WhatAnAgentFoundStandsBackForWhoRegistersIt) {
   EXPECT_THAT(Refused(found), HasSubstr("one/web"));
 }
 
+TEST_F(PortLeasesTest, SinceWhenAStaleServiceIsAway) {
+  const Node node = Make("one", "tensorboard");
+  Take(node);
+  const absl::Time taken = clock_.Wall();
+  clock_.Advance(absl::Seconds(20));
+  const absl::Time lost = clock_.Wall();
+  leases_->SessionLost(node.process.session);
+  clock_.Advance(absl::Seconds(20));
+  const ServiceStatus status = leases_->Snapshot()->services.at({"one", "tensorboard"});
+  EXPECT_EQ(status.since, taken);
+  EXPECT_EQ(status.away_since, lost);
+}
+
 TEST_F(PortLeasesTest, WhatRunsOnKeepsItsNameThoughItsAgentStartsAnew) {
   Node ann = Make("one", "tensorboard", 0);
   ann.claim.listens_on = 6006;
