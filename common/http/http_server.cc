@@ -191,10 +191,42 @@ bool SetTarget(absl::string_view target, Request* request) {
 
 }  // namespace
 
+// Bytes of all answers that wait for their readers. Thread-safe.
+class AnswerRoom {
+ public:
+  explicit AnswerRoom(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  // Gives back what it took.
+  class Hold {
+   public:
+    Hold(AnswerRoom* room, uint64_t bytes, bool fits) : room_(room), bytes_(bytes), fits_(fits) {}
+    ~Hold() { room_->held_.fetch_sub(bytes_); }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+    bool fits() const { return fits_; }
+
+   private:
+    AnswerRoom* const room_;
+    const uint64_t bytes_;
+    const bool fits_;
+  };
+  Hold Take(uint64_t bytes) {
+    const uint64_t before = held_.fetch_add(bytes);
+    if (before == 0 || before + bytes <= bytes_max_) return Hold(this, bytes, true);
+    held_.fetch_sub(bytes);
+    return Hold(this, 0, false);
+  }
+
+ private:
+  const uint64_t bytes_max_;
+  std::atomic<uint64_t> held_{0};
+};
+
 struct HttpServer::Impl {
   Options options;
   Handler handler;
   ConnectionTable table;
+  std::unique_ptr<AnswerRoom> room;
   std::atomic<bool> stopping = false;
   // Last of what connections use: its end destroys those that are left.
   asio::io_context context;
@@ -207,6 +239,7 @@ struct ConnectionSettings {
   HttpServer::Options options;
   const Handler* handler = nullptr;
   ConnectionTable* table = nullptr;
+  AnswerRoom* room = nullptr;
   const std::atomic<bool>* stopping = nullptr;
 };
 
@@ -315,6 +348,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
     encoding.keep_alive = keep_alive;
     encoding.now = RealClock()->Wall();
     EncodedResponse response = Encode((*settings_.handler)(request), encoding);
+    const AnswerRoom::Hold hold = settings_.room->Take(response.body.size());
+    if (!hold.fits()) {
+      Response busy;
+      busy.status = 503;
+      busy.headers.emplace_back("Retry-After", "1");
+      busy.body = "too many large answers wait for their readers\n";
+      response = Encode(std::move(busy), encoding);
+    }
     const bool written = co_await Write(&response);
     co_return written&& keep_alive;
   }
@@ -386,15 +427,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
       if (!written) co_return false;
       rest.remove_prefix(part.size());
     }
-    uint64_t left = response->stream_bytes;
-    while (response->stream != nullptr && left > 0) {
-      const absl::StatusOr<std::string> part = response->stream->Next();
-      // Too little or too much would pass for something else: the cut shows that it is not whole.
-      if (!part.ok() || part->empty() || part->size() > left) co_return false;
-      const bool written = co_await WritePart(*part);
-      if (!written) co_return false;
-      left -= part->size();
-    }
     co_return true;
   }
 
@@ -444,6 +476,7 @@ std::string ThreadName(int index) { return absl::StrFormat("http-%02d", index); 
 HttpServer::HttpServer(const Options& options, Handler handler) : impl_(std::make_unique<Impl>()) {
   impl_->options = options;
   impl_->handler = std::move(handler);
+  impl_->room = std::make_unique<AnswerRoom>(options.answers_bytes_max);
   for (int i = 0; i < std::max(options.threads, 1); ++i) {
     impl_->threads.emplace_back([impl = impl_.get(), i] {
       ::pthread_setname_np(::pthread_self(), ThreadName(i).c_str());
@@ -478,6 +511,7 @@ void HttpServer::Adopt(int socket, absl::string_view bytes) {
   settings.options = impl_->options;
   settings.handler = &impl_->handler;
   settings.table = &impl_->table;
+  settings.room = impl_->room.get();
   settings.stopping = &impl_->stopping;
   const auto connection = std::make_shared<Connection>(
       std::move(taken), remote.address().to_string(), local_port, bytes, settings);

@@ -26,6 +26,9 @@ class HttpServer {
     uint32_t header_bytes_max = 64u << 10;  // exceeded: 431
     uint64_t body_bytes_max = 16u << 20;    // exceeded: 413
     int connections_max = 10'000;  // exceeded: the oldest idle one is closed, else the new one
+    // Bytes of all answers that wait for their readers, whose number is not bounded otherwise: a
+    // blob may have 64 MiB. What does not fit is answered with 503; the first always fits.
+    uint64_t answers_bytes_max = 1u << 30;
     // Without a request, and for each 256 KiB of an answer to be taken.
     absl::Duration idle_timeout = absl::Seconds(60);
     // From the first byte of a request to its last; after it the connection is closed.

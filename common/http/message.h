@@ -54,25 +54,13 @@ inline constexpr size_t kFormFieldsMax = 100'000;
 // or is malformed.
 absl::StatusOr<Parameters> ParseForm(const Request& request);
 
-// Hands out a large body in parts, when the peer is ready for them. Called by one thread at a time.
-class BodyStream {
- public:
-  virtual ~BodyStream() = default;
-  // The next part, at most 256 KiB; empty at the end. An error cuts the connection, so that a
-  // client never takes a part for the whole.
-  virtual absl::StatusOr<std::string> Next() = 0;
-};
-
 struct Response {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  // Instead of `body`, if set; `stream_bytes` is its whole length.
-  std::unique_ptr<BodyStream> stream;
-  uint64_t stream_bytes = 0;
   // The body is gzip already: Content-Encoding is set, or it is inflated for a client that does not
-  // take it. Not for streams.
+  // take it.
   bool body_is_gzip = false;
   // Whether a textual body may be compressed for a client that takes gzip.
   bool compress = true;

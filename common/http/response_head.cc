@@ -111,10 +111,8 @@ absl::string_view ReasonPhrase(int status) {
 
 EncodedResponse Encode(Response response, const EncodeOptions& options) {
   const bool has_body = response.status != 204 && response.status != 304;
-  const bool may_compress =
-      response.compress && response.stream == nullptr && IsTextual(response.content_type);
-  const bool gzipped =
-      has_body && response.stream == nullptr && EncodeBody(&response, options, may_compress);
+  const bool may_compress = response.compress && IsTextual(response.content_type);
+  const bool gzipped = has_body && EncodeBody(&response, options, may_compress);
 
   EncodedResponse encoded;
   std::string& head = encoded.head;
@@ -124,9 +122,7 @@ EncodedResponse Encode(Response response, const EncodeOptions& options) {
                &head);
   if (has_body) {
     AppendHeader("Content-Type", response.content_type, &head);
-    const uint64_t length =
-        response.stream != nullptr ? response.stream_bytes : response.body.size();
-    AppendHeader("Content-Length", absl::StrCat(length), &head);
+    AppendHeader("Content-Length", absl::StrCat(response.body.size()), &head);
   }
   AppendHeader("X-Content-Type-Options", "nosniff", &head);
   if (gzipped) AppendHeader("Content-Encoding", "gzip", &head);
@@ -135,14 +131,7 @@ EncodedResponse Encode(Response response, const EncodeOptions& options) {
   AppendHeader("Connection", options.keep_alive ? "keep-alive" : "close", &head);
   absl::StrAppend(&head, "\r\n");
 
-  if (has_body && !options.head_only) {
-    encoded.body = std::move(response.body);
-    if (response.stream != nullptr) {
-      encoded.body.clear();
-      encoded.stream = std::move(response.stream);
-      encoded.stream_bytes = response.stream_bytes;
-    }
-  }
+  if (has_body && !options.head_only) encoded.body = std::move(response.body);
   return encoded;
 }
 

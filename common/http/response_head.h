@@ -3,7 +3,6 @@
 #ifndef TRIBUTARY_COMMON_HTTP_RESPONSE_HEAD_H_
 #define TRIBUTARY_COMMON_HTTP_RESPONSE_HEAD_H_
 
-#include <memory>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -21,10 +20,7 @@ struct EncodeOptions {
 
 struct EncodedResponse {
   std::string head;  // up to and with the empty line
-  std::string body;  // empty for HEAD, 204, 304 and streams
-  // Bytes that must follow the head; with a stream, those of the stream.
-  std::unique_ptr<BodyStream> stream;
-  uint64_t stream_bytes = 0;
+  std::string body;  // empty for HEAD, 204 and 304
 };
 
 // Adds Date, Content-Length, Content-Type, nosniff, Connection, and Content-Encoding with Vary
