@@ -1,6 +1,7 @@
 #include "collector/inspect.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <tuple>
@@ -11,13 +12,16 @@
 #include "absl/time/time.h"
 #include "collector/index/index.h"
 #include "common/eventfile/tailer.h"
+#include "common/latch.h"
+#include "common/progress_line.h"
+#include "common/text.h"
 #include "common/thread_task_queue.h"
-#include "common/utf8.h"
 
 namespace tributary {
 namespace {
 
 constexpr size_t kBufferBytes = 1u << 20;
+constexpr absl::Duration kLookEvery = absl::Milliseconds(200);
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 constexpr int kExitDamaged = 3;
@@ -56,36 +60,11 @@ struct Inspection {
   double seconds = 0;
 };
 
-std::string JsonString(absl::string_view text) {
-  std::string json = "\"";
-  for (const char c : ValidUtf8(text)) {
-    if (c == '"' || c == '\\') {
-      json.push_back('\\');
-      json.push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      absl::StrAppendFormat(&json, "\\u%04x", static_cast<unsigned>(c));
-    } else {
-      json.push_back(c);
-    }
-  }
-  json.push_back('"');
-  return json;
-}
-
 std::string ShownTime(double wall_time) {
   return absl::FormatTime(
       "%Y-%m-%d %H:%M:%S",
       absl::FromUnixMillis(static_cast<int64_t>(std::clamp(wall_time, -6e10, 2.5e11) * 1000)),
       absl::UTCTimeZone());
-}
-
-// Text for a terminal: control characters could do anything to it.
-std::string ShownText(absl::string_view text) {
-  std::string shown = ValidUtf8(text);
-  for (char& c : shown) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return shown;
 }
 
 // Finds the event files of all logdirs and tells the index of them.
@@ -125,7 +104,7 @@ std::vector<InspectedFile> FindFiles(const InspectOptions& options,
 }
 
 void ReadAll(const InspectOptions& options, const InspectDependencies& dependencies,
-             std::vector<InspectedFile>* files) {
+             std::vector<InspectedFile>* files, std::ostream& err) {
   std::vector<std::vector<char>> buffers(static_cast<size_t>(options.threads));
   std::vector<std::unique_ptr<ThreadTaskQueue>> loaders;
   for (size_t i = 0; i < buffers.size(); ++i) {
@@ -141,15 +120,29 @@ void ReadAll(const InspectOptions& options, const InspectDependencies& dependenc
   std::sort(order.begin(), order.end(),
             [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<uint64_t> work(loaders.size(), 0);
+  uint64_t bytes_total = 0;
+  std::atomic<size_t> files_done{0};
+  Latch all_done;
+  if (order.empty()) all_done.Set();
   for (const auto& [size_bytes, file] : order) {
     const size_t loader =
         static_cast<size_t>(std::min_element(work.begin(), work.end()) - work.begin());
     work[loader] += size_bytes + 1;
-    loaders[loader]->Post([file, buffer = &buffers[loader]] {
+    bytes_total += size_bytes;
+    loaders[loader]->Post([file, buffer = &buffers[loader], &order, &files_done, &all_done] {
       buffer->resize(kBufferBytes);
       file->status =
           file->local->Load(UINT64_MAX, LocalFile::kAtRest, absl::MakeSpan(*buffer)).status;
+      if (++files_done == order.size()) all_done.Set();
     });
+  }
+  ProgressLine progress(&err, dependencies.err_is_terminal, dependencies.clock);
+  while (!all_done.WaitFor(dependencies.clock, kLookEvery)) {
+    uint64_t bytes = 0;
+    for (const InspectedFile& file : *files) bytes += file.local->index()->indexed_bytes();
+    progress.Show(absl::StrCat("read ", HumanBytes(bytes), " of ", HumanBytes(bytes_total), ", ",
+                               files_done.load(), " of ", Counted(order.size(), "file")),
+                  bytes, bytes_total);
   }
   for (auto& loader : loaders) loader->Stop();
 }
@@ -250,13 +243,13 @@ void WriteTables(const Inspection& inspection, std::ostream& out) {
   size_t plugin_width = 6;
   for (const InspectedSeries& series : inspection.series) {
     points += series.points;
-    tag_width = std::max(tag_width, std::min<size_t>(ShownText(series.tag.value()).size(), 60));
-    plugin_width = std::max(plugin_width, ShownText(series.plugin).size());
+    tag_width = std::max(tag_width, std::min<size_t>(Printable(series.tag.value()).size(), 60));
+    plugin_width = std::max(plugin_width, Printable(series.plugin).size());
   }
   const int tags = static_cast<int>(tag_width);
   const int plugins = static_cast<int>(plugin_width);
   for (const RunInfo& run : inspection.runs) {
-    out << ShownText(run.name.value()) << "\n";
+    out << Printable(run.name.value()) << "\n";
     const auto begin = std::lower_bound(
         inspection.series.begin(), inspection.series.end(), run.name,
         [](const InspectedSeries& series, const RunName& name) { return series.run < name; });
@@ -270,8 +263,8 @@ void WriteTables(const Inspection& inspection, std::ostream& out) {
     for (auto series = begin; series != inspection.series.end() && series->run == run.name;
          ++series) {
       out << absl::StreamFormat(
-          "  %-*s  %-*s  %9d  %12d  %12d  %-19s  %-19s\n", tags, ShownText(series->tag.value()),
-          plugins, ShownText(series->plugin), series->points, series->first_step, series->last_step,
+          "  %-*s  %-*s  %9d  %12d  %12d  %-19s  %-19s\n", tags, Printable(series->tag.value()),
+          plugins, Printable(series->plugin), series->points, series->first_step, series->last_step,
           ShownTime(series->first_wall_time), ShownTime(series->last_wall_time));
     }
     out << "\n";
@@ -279,7 +272,7 @@ void WriteTables(const Inspection& inspection, std::ostream& out) {
   uint64_t damaged_bytes = 0;
   for (const InspectedDamage& entry : inspection.damage) {
     damaged_bytes += entry.damage.length_bytes;
-    out << absl::StreamFormat("damaged: %s  offset %d  length %d  %s\n", ShownText(entry.file),
+    out << absl::StreamFormat("damaged: %s  offset %d  length %d  %s\n", Printable(entry.file),
                               entry.damage.offset, entry.damage.length_bytes,
                               DamageCauseName(entry.damage.cause));
   }
@@ -322,7 +315,7 @@ int RunInspect(const InspectOptions& options, const InspectDependencies& depende
   const std::unique_ptr<Index> index = Index::Make({});
   bool failed = false;
   std::vector<InspectedFile> files = FindFiles(options, dependencies, index.get(), err, &failed);
-  ReadAll(options, dependencies, &files);
+  ReadAll(options, dependencies, &files, err);
   for (const InspectedFile& file : files) {
     if (file.status.ok()) continue;
     err << "inspect: " << file.status.message() << "\n";

@@ -22,6 +22,7 @@ struct InspectOptions {
 struct InspectDependencies {
   FileSystem* files;
   Clock* clock;
+  bool err_is_terminal = false;  // then one line of `err` tells how far it is, else several
 };
 
 // Writes the answer to `out` and what went wrong to `err`. Zeros are damage at once; a torn tail is

@@ -4,15 +4,18 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "collector/config.h"
 #include "collector/data_server.h"
 #include "collector/inspect.h"
@@ -22,7 +25,9 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "common/progress_line.h"
 #include "common/random.h"
+#include "common/text.h"
 
 namespace tributary {
 namespace {
@@ -61,7 +66,7 @@ int Inspect(const CollectorConfig& config) {
     options.logdirs.push_back({logdir.name, logdir.path});
   }
   options.json = config.json;
-  return RunInspect(options, {RealFileSystem(), RealClock()}, std::cout, std::cerr);
+  return RunInspect(options, {RealFileSystem(), RealClock(), isatty(STDERR_FILENO) == 1}, std::cout, std::cerr);
 }
 
 void PrintWelcome(const Server& server) {
@@ -107,6 +112,45 @@ struct World {
   SystemRandom random;
 };
 
+std::string LoadingText(const Server::Loading& loading) {
+  std::vector<std::string> parts;
+  if (loading.streams_left > 0) {
+    parts.push_back(absl::StrCat("reading the store, ", Counted(loading.streams_left, "stream"),
+                                 " left"));
+  }
+  if (loading.bytes_total > 0) {
+    parts.push_back(absl::StrCat("read ", HumanBytes(loading.bytes_done), " of ",
+                                 HumanBytes(loading.bytes_total), " in ",
+                                 Counted(loading.files, "file")));
+  }
+  return absl::StrJoin(parts, "; ");
+}
+
+// Says how far it is until all that was there at the start is read, and then that it is. Returns
+// early with a signal that asks to end.
+std::optional<int> AwaitLoaded(const Server& server, const sigset_t& ending_signals, Logger* log) {
+  const absl::Duration start = RealClock()->Monotonic();
+  ProgressLine line(&std::cerr, isatty(STDERR_FILENO) == 1, RealClock());
+  uint64_t streams = 0;
+  for (;;) {
+    const Server::Loading now = server.loading();
+    streams = std::max(streams, now.streams_left);
+    if (now.done) {
+      line.End();
+      if (now.files == 0 && streams == 0) return std::nullopt;
+      log->Info("loaded", {{"file_bytes", now.bytes_total},
+                           {"files", now.files},
+                           {"streams", streams},
+                           {"seconds", RealClock()->Monotonic() - start}});
+      return std::nullopt;
+    }
+    line.Show(LoadingText(now), now.bytes_done, now.bytes_total);
+    const timespec wait = {0, 10'000'000};
+    const int signal_number = sigtimedwait(&ending_signals, nullptr, &wait);
+    if (signal_number > 0) return signal_number;
+  }
+}
+
 int Serve(CollectorConfig config, const sigset_t& ending_signals) {
   World world(config.log_level);
   for (const std::string& note : config.notes) std::cerr << note << "\n";
@@ -118,8 +162,9 @@ int Serve(CollectorConfig config, const sigset_t& ending_signals) {
   }
   PrintWelcome(**server);
 
-  int signal_number = 0;
-  sigwait(&ending_signals, &signal_number);
+  std::optional<int> early = AwaitLoaded(**server, ending_signals, world.log.get());
+  int signal_number = early.value_or(0);
+  if (!early.has_value()) sigwait(&ending_signals, &signal_number);
   // A second one ends it at once.
   sigprocmask(SIG_UNBLOCK, &ending_signals, nullptr);
   world.log->Info("ending", {{"signal", signal_number}});

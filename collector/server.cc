@@ -85,6 +85,7 @@ struct Server::Parts {
   http::Response AnswerHttp(const http::Request& request);
   absl::Status StartGrpc();
   absl::Status Remember();
+  Loading loading() const;
   absl::Status Ready() const;
   // On any thread of gRPC.
   ingest::v1::DescribeCollectorResponse Describe() ABSL_LOCKS_EXCLUDED(listening_mu);
@@ -269,20 +270,32 @@ void Server::Parts::StartLocal() {
       [source = local.get()](ChangeWaker* self) { source->Wake([self] { self->Arm(); }); });
 }
 
-absl::Status Server::Parts::Ready() const {
+Server::Loading Server::Parts::loading() const {
+  Loading loading;
+  loading.done = true;
   if (ingest != nullptr) {
-    if (const int64_t loading = ingest->streams_loading(); loading > 0) {
-      return absl::UnavailableError(absl::StrCat("loading: ", loading, " streams of the store"));
-    }
+    loading.streams_left = static_cast<uint64_t>(ingest->streams_loading());
+    loading.done = loading.streams_left == 0;
   }
   if (local != nullptr) {
     const LocalSource::State state = local->state();
-    if (!state.loaded) {
-      return absl::UnavailableError(absl::StrCat("loading: ", state.bytes_done, " of ",
-                                                 state.bytes_total, " bytes of local files"));
-    }
+    loading.bytes_done = state.bytes_done;
+    loading.bytes_total = state.bytes_total;
+    loading.files = state.files;
+    loading.done = loading.done && state.loaded;
   }
-  return absl::OkStatus();
+  return loading;
+}
+
+absl::Status Server::Parts::Ready() const {
+  const Loading now = loading();
+  if (now.done) return absl::OkStatus();
+  if (now.streams_left > 0) {
+    return absl::UnavailableError(
+        absl::StrCat("loading: ", now.streams_left, " streams of the store"));
+  }
+  return absl::UnavailableError(absl::StrCat("loading: ", now.bytes_done, " of ", now.bytes_total,
+                                             " bytes of local files"));
 }
 
 ingest::v1::DescribeCollectorResponse Server::Parts::Describe() {
@@ -505,6 +518,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const CollectorConfig& con
   }
   return server;
 }
+
+Server::Loading Server::loading() const { return parts_->loading(); }
 
 uint16_t Server::port() const { return parts_->mux->port(); }
 

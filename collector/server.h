@@ -49,6 +49,16 @@ class Server {
   // Stops, if Stop was not called.
   ~Server();
 
+  // What was there at the start and is being read. Thread-safe.
+  struct Loading {
+    uint64_t bytes_done = 0;  // of local logdirs
+    uint64_t bytes_total = 0;
+    uint64_t files = 0;         // of local logdirs
+    uint64_t streams_left = 0;  // of the store
+    bool done = false;
+  };
+  Loading loading() const;
+
   uint16_t port() const;
   Addresses addresses() const;
 

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/commands/listing.h"
-#include "agent/commands/text.h"
+#include "common/text.h"
 
 namespace tributary::agent {
 namespace {

@@ -5,9 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/commands/delivery_progress.h"
 #include "agent/commands/listing.h"
-#include "agent/commands/progress_line.h"
-#include "agent/commands/text.h"
+#include "common/progress_line.h"
+#include "common/text.h"
 
 namespace tributary::agent {
 namespace {
@@ -90,7 +91,7 @@ class Drain {
       progress.bytes_durable += wanted.durable;
       if (!wanted.done) ++progress.files_behind;
     }
-    line_.Show(progress);
+    ShowProgress(progress, &line_);
     return progress.files_behind == 0;
   }
 

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/commands/listing.h"
-#include "agent/commands/text.h"
 #include "common/status_macros.h"
+#include "common/text.h"
 
 namespace tributary::agent {
 namespace {

@@ -5,10 +5,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/commands/delivery_progress.h"
 #include "agent/commands/listing.h"
 #include "agent/commands/services.h"
-#include "agent/commands/text.h"
 #include "common/status_macros.h"
+#include "common/text.h"
 
 namespace tributary::agent {
 namespace {
@@ -209,7 +210,7 @@ std::optional<int> RunCommand::Round() {
   }
   if (once_) {
     const Progress progress = thread_->progress();
-    line_->Show(progress);
+    ShowProgress(progress, &*line_);
     if (!drain_end_.has_value() && GaveUp(progress)) {
       return Finish(absl::UnavailableError(
           absl::StrCat("gave up after ", DurationText(config_.values.connect_timeout), ": ",

@@ -6,11 +6,11 @@
 
 #include "agent/admin.h"
 #include "agent/agent_thread.h"
-#include "agent/commands/progress_line.h"
 #include "agent/commands/world.h"
 #include "agent/config.h"
 #include "agent/ports/found_tensorboards.h"
 #include "agent/ports/service_desk.h"
+#include "common/progress_line.h"
 
 namespace tributary::agent {
 

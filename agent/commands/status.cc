@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/commands/listing.h"
-#include "agent/commands/text.h"
+#include "common/text.h"
 
 namespace tributary::agent {
 namespace {

@@ -5,9 +5,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "agent/commands/text.h"
 #include "agent/doctor/http_answer.h"
 #include "agent/doctor/layer.h"
+#include "common/text.h"
 
 namespace tributary::agent {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "agent/commands/text.h"
 #include "agent/doctor/node_layers.h"
+#include "common/text.h"
 
 namespace tributary::agent {
 namespace {

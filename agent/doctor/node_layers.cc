@@ -8,9 +8,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "agent/commands/text.h"
 #include "common/eventfile/crc32c.h"
 #include "common/little_endian.h"
+#include "common/text.h"
 
 namespace tributary::agent {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "agent/commands/text.h"
+#include "common/text.h"
 
 namespace tributary::agent {
 namespace {

@@ -8,8 +8,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "agent/commands/text.h"
 #include "agent/doctor/node_layers.h"
+#include "common/text.h"
 
 namespace tributary::agent {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/commands/text.h"
+#include "common/text.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "common/utf8.h"
 
-namespace tributary::agent {
+namespace tributary {
 namespace {
 
 // Code points, which is near enough to columns.
@@ -89,4 +89,4 @@ std::string Counted(uint64_t count, absl::string_view noun) {
   return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
 }
 
-}  // namespace tributary::agent
+}  // namespace tributary

@@ -1,19 +1,15 @@
-// How far a delivery is, for somebody who waits for it.
-#ifndef TRIBUTARY_AGENT_COMMANDS_PROGRESS_LINE_H_
-#define TRIBUTARY_AGENT_COMMANDS_PROGRESS_LINE_H_
+// How far long work is, for somebody who waits for it.
+#ifndef TRIBUTARY_COMMON_PROGRESS_LINE_H_
+#define TRIBUTARY_COMMON_PROGRESS_LINE_H_
 
+#include <cstdint>
 #include <ostream>
-#include <string>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "agent/progress.h"
 #include "common/clock.h"
 
-namespace tributary::agent {
-
-// "1.2 GiB of 3.4 GiB durable, 12 of 40 files, 123456 records, 200 MiB/s, 11 s left".
-// `bytes_per_second` 0: not known yet.
-std::string ProgressText(const Progress& progress, double bytes_per_second);
+namespace tributary {
 
 // On a terminal one line that is written over, else a line every few seconds, and none before the
 // first of them. Used by one thread.
@@ -24,7 +20,10 @@ class ProgressLine {
   // Leaves a terminal's cursor at the start of a line.
   ~ProgressLine() { End(); }
 
-  void Show(const Progress& progress);
+  // Both show the text if it is time to. The second one adds ", 200 MiB/s, 11 s left" once that is
+  // known: the rate is measured from its first call on.
+  void Show(absl::string_view text);
+  void Show(absl::string_view text, uint64_t bytes_done, uint64_t bytes_total);
   void End();
 
  private:
@@ -32,12 +31,11 @@ class ProgressLine {
   const bool terminal_;
   Clock* const clock_;
   absl::Duration next_;
-  // Where the rate is measured from: the first time that anything was durable.
   absl::Duration rate_start_ = absl::InfiniteDuration();
   uint64_t rate_start_bytes_ = 0;
   bool line_open_ = false;
 };
 
-}  // namespace tributary::agent
+}  // namespace tributary
 
-#endif  // TRIBUTARY_AGENT_COMMANDS_PROGRESS_LINE_H_
+#endif  // TRIBUTARY_COMMON_PROGRESS_LINE_H_

@@ -1,6 +1,6 @@
-// How the commands write their answers: tables for people, JSON for machines.
-#ifndef TRIBUTARY_AGENT_COMMANDS_TEXT_H_
-#define TRIBUTARY_AGENT_COMMANDS_TEXT_H_
+// How commands write their answers: tables for people, JSON for machines.
+#ifndef TRIBUTARY_COMMON_TEXT_H_
+#define TRIBUTARY_COMMON_TEXT_H_
 
 #include <cstdint>
 #include <string>
@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-namespace tributary::agent {
+namespace tributary {
 
 // Rows under a heading, columns as wide as their widest cell. Control characters become '?': a file
 // name must not steer the terminal.
@@ -30,6 +30,6 @@ std::string HumanDuration(absl::Duration duration);
 // "1 file", "3 files".
 std::string Counted(uint64_t count, absl::string_view noun);
 
-}  // namespace tributary::agent
+}  // namespace tributary
 
-#endif  // TRIBUTARY_AGENT_COMMANDS_TEXT_H_
+#endif  // TRIBUTARY_COMMON_TEXT_H_
