@@ -189,7 +189,7 @@ class Delivery {
   absl::Duration busy_at_;
   Batcher batcher_;
   std::deque<TailedFileId> open_queue_;
-  uint64_t opening_ = 0;  // streams of the batch that are not answered
+  uint64_t opening_ = 0;                            // streams of the batch that are not answered
   std::map<TailedFileId, std::string> asked_runs_;  // of those
   std::deque<TailedFileId> fill_queue_;
   std::deque<AgentMessage> control_;

@@ -66,7 +66,8 @@ int Inspect(const CollectorConfig& config) {
     options.logdirs.push_back({logdir.name, logdir.path});
   }
   options.json = config.json;
-  return RunInspect(options, {RealFileSystem(), RealClock(), isatty(STDERR_FILENO) == 1}, std::cout, std::cerr);
+  return RunInspect(options, {RealFileSystem(), RealClock(), isatty(STDERR_FILENO) == 1}, std::cout,
+                    std::cerr);
 }
 
 void PrintWelcome(const Server& server) {
@@ -115,8 +116,8 @@ struct World {
 std::string LoadingText(const Server::Loading& loading) {
   std::vector<std::string> parts;
   if (loading.streams_left > 0) {
-    parts.push_back(absl::StrCat("reading the store, ", Counted(loading.streams_left, "stream"),
-                                 " left"));
+    parts.push_back(
+        absl::StrCat("reading the store, ", Counted(loading.streams_left, "stream"), " left"));
   }
   if (loading.bytes_total > 0) {
     parts.push_back(absl::StrCat("read ", HumanBytes(loading.bytes_done), " of ",

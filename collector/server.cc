@@ -294,8 +294,8 @@ absl::Status Server::Parts::Ready() const {
     return absl::UnavailableError(
         absl::StrCat("loading: ", now.streams_left, " streams of the store"));
   }
-  return absl::UnavailableError(absl::StrCat("loading: ", now.bytes_done, " of ", now.bytes_total,
-                                             " bytes of local files"));
+  return absl::UnavailableError(
+      absl::StrCat("loading: ", now.bytes_done, " of ", now.bytes_total, " bytes of local files"));
 }
 
 ingest::v1::DescribeCollectorResponse Server::Parts::Describe() {

@@ -35,8 +35,9 @@ void FoundTensorboards::Look() {
     }
     Found& found = found_[key];
     found.claim_id = ++last_claim_id_;
-    deps_.log->Info("found a TensorBoard",
-                    {{"port", key.first}, {"pid", key.second}, {"logdir", tensorboard.info.logdir}});
+    deps_.log->Info(
+        "found a TensorBoard",
+        {{"port", key.first}, {"pid", key.second}, {"logdir", tensorboard.info.logdir}});
     Claim(tensorboard, &found);
   }
   for (auto it = found_.begin(); it != found_.end();) {
@@ -44,8 +45,7 @@ void FoundTensorboards::Look() {
       ++it;
       continue;
     }
-    deps_.log->Info("a TensorBoard ended",
-                    {{"port", it->first.first}, {"pid", it->first.second}});
+    deps_.log->Info("a TensorBoard ended", {{"port", it->first.first}, {"pid", it->first.second}});
     deps_.client->Release(it->second.claim_id);
     it = found_.erase(it);
   }

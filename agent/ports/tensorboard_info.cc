@@ -46,7 +46,7 @@ absl::StatusOr<TensorboardInfo> ParseTensorboardInfo(const std::string& json) {
   const int64_t port = NumberOf(object, "port");
   if (port == 0 || port > 65'535) return absl::InvalidArgumentError("it names no port");
   info.port = static_cast<uint16_t>(port);
-  info.path_prefix = absl::StripSuffix(TextOf(object, "path_prefix"), "/");
+  info.path_prefix = std::string(absl::StripSuffix(TextOf(object, "path_prefix"), "/"));
   info.logdir = TextOf(object, "logdir");
   return info;
 }

@@ -102,8 +102,7 @@ Decision Routes::ByPath(const RequestHead& request, absl::string_view below_node
   route.strips = service.mode == ServiceMode::kStrip;
   // Without its slash only a request that is no GET comes here.
   const std::string path_and_query = rest.empty() ? absl::StrCat("/", tail) : tail;
-  route.target =
-      absl::StrCat(route.strips ? service.base_path : prefix, path_and_query);
+  route.target = absl::StrCat(route.strips ? service.base_path : prefix, path_and_query);
   decision.route = std::move(route);
   return decision;
 }

@@ -33,7 +33,7 @@ struct LeaseRow {
   std::string command;
   std::string user;
   int64_t pid = 0;
-  std::string process;  // its nonce
+  std::string process;    // its nonce
   bool found = false;     // nobody asked for it: a claim of the same port on the node comes first
   std::string base_path;  // of the service's own pages: "/tb", or empty
   uint32_t claim_id = 0;

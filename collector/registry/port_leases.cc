@@ -266,6 +266,23 @@ PortLeases::Choice PortLeases::ChooseNumber(const LeaseKey& key, bool same_proce
   return evict(first, last).value_or(Choice{.out_of_range = true});
 }
 
+LeaseRow PortLeases::MakeRow(const Process& process, const Claim& claim, uint16_t port) {
+  LeaseRow row;
+  row.claimed = claim.service;
+  row.port = port;
+  row.wish = claim.wish;
+  row.wish_taken_on_node = claim.taken.contains(claim.wish);
+  row.mode = claim.mode;
+  row.command = claim.command;
+  row.user = claim.user;
+  row.found = claim.found;
+  row.base_path = claim.base_path;
+  row.pid = claim.pid != 0 ? claim.pid : process.pid;
+  row.process = process.nonce;
+  row.claim_id = claim.id;
+  return row;
+}
+
 absl::StatusOr<PortLeases::Answer> PortLeases::Take(const Process& process, const Claim& claim,
                                                     absl::Duration received_at) {
   if (std::optional<Refusal> refusal = Check(claim)) return *std::move(refusal);
@@ -293,19 +310,7 @@ absl::StatusOr<PortLeases::Answer> PortLeases::Take(const Process& process, cons
                                                             Describe(*listener), " already")};
   }
 
-  LeaseRow row;
-  row.claimed = claim.service;
-  row.port = choice.port;
-  row.wish = claim.wish;
-  row.wish_taken_on_node = claim.taken.contains(claim.wish);
-  row.mode = claim.mode;
-  row.command = claim.command;
-  row.user = claim.user;
-  row.found = claim.found;
-  row.base_path = claim.base_path;
-  row.pid = claim.pid != 0 ? claim.pid : process.pid;
-  row.process = process.nonce;
-  row.claim_id = claim.id;
+  LeaseRow row = MakeRow(process, claim, choice.port);
   row.since = mine != nullptr ? present->second.row.since : clock_->Wall();
   Edit edit;
   if (choice.evicted.has_value()) edit.leases[*choice.evicted] = std::nullopt;

@@ -194,6 +194,7 @@ class PortLeases {
   // Null if the session has no such lease.
   Entry* Find(uint64_t session, uint32_t claim_id);
   std::string ChooseName(const Process& process, const Claim& claim) const;
+  static LeaseRow MakeRow(const Process& process, const Claim& claim, uint16_t port);
   // The held lease of the node, other than `key`, whose service listens on the port; null if there
   // is none.
   const LeaseKey* FindListener(const LeaseKey& key, uint16_t port) const;

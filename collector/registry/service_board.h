@@ -32,7 +32,7 @@ struct ServiceStatus {
   std::string base_path;  // of its own pages: "/tb", or empty
   std::string command;    // for people
   std::string user;
-  int64_t pid = 0;  // of the process that holds the lease
+  int64_t pid = 0;                          // of the process that holds the lease
   absl::Time since = absl::InfinitePast();  // when it was first given its number
   // Of a stale one: when its session was lost, or when the collector started.
   absl::Time away_since = absl::InfinitePast();

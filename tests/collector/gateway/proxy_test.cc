@@ -102,7 +102,8 @@ class ProxyTest : public ::testing::Test {
       return std::move(node);
     };
     client_ = std::make_unique<agent::TunnelClient>(agent::TunnelClient::Options(), dependencies);
-    client_->SetServices({{"board", 8888}, {"keep", 8888}, {"own", 8888}, {"below", 8888}, {"dead", 8889}});
+    client_->SetServices(
+        {{"board", 8888}, {"keep", 8888}, {"own", 8888}, {"below", 8888}, {"dead", 8889}});
     client_->SetToken("seven");
     queue_.RunAll();
     ASSERT_TRUE(client_->ready());

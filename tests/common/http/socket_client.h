@@ -15,6 +15,7 @@
 
 #include "absl/strings/string_view.h"
 #include "common/check.h"
+#include "gtest/gtest.h"
 
 namespace tributary::http {
 
@@ -59,6 +60,8 @@ class SocketClient {
     return all;
   }
   // One answer: head and as many bytes as its Content-Length says, unless `head_only`.
+  // Waits until a response has begun to come, and reads no more than a part of it.
+  void AwaitResponse() { ASSERT_TRUE(Fill()); }
   std::string ReadResponse(bool head_only = false) {
     size_t end;
     while ((end = pending_.find("\r\n\r\n")) == std::string::npos) {
