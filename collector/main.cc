@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "collector/config.h"
 #include "collector/data_server.h"
@@ -139,10 +140,13 @@ std::optional<int> AwaitLoaded(const Server& server, const sigset_t& ending_sign
     if (now.done) {
       line.End();
       if (now.files == 0 && streams == 0) return std::nullopt;
-      log->Info("loaded", {{"file_bytes", now.bytes_total},
-                           {"files", now.files},
-                           {"streams", streams},
-                           {"seconds", RealClock()->Monotonic() - start}});
+      log->Info(
+          "loaded",
+          {{"file_bytes", now.bytes_total},
+           {"files", now.files},
+           {"streams", streams},
+           {"seconds",
+            absl::StrFormat("%.3f", absl::ToDoubleSeconds(RealClock()->Monotonic() - start))}});
       return std::nullopt;
     }
     line.Show(LoadingText(now), now.bytes_done, now.bytes_total);
