@@ -150,7 +150,7 @@ DataProvider::DataProvider(const Options& options, const IndexReader* index,
     : options_(options),
       index_(index),
       points_unreadable_(metrics->AddCounter(
-          "collector_data_provider_points_unreadable_total",
+          "tributary_collector_data_provider_points_unreadable_total",
           "Points left out of gRPC answers because their records could not be read.")) {}
 
 uint64_t DataProvider::Allowed(const SeriesInfo& series, uint64_t wanted) const {

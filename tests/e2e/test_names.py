@@ -1,6 +1,7 @@
 """`plan` before == what is served after; names never depend on how many nodes there are."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -74,6 +75,37 @@ def test_named_logdirs(site, tmp_path):
     site.start_collector()
     site.once("n", f"first={tmp_path / 'a'}", f"second={tmp_path / 'b'}")
     assert sorted(site.http.json("/data/runs")) == ["n/first/exp", "n/second/exp"]
+
+
+def taken_bytes(site):
+    """What the collector took of its agents since it started."""
+    text = site.http.request("/metrics")[2].decode()
+    return int(re.search(r"^tributary_collector_accepted_bytes_total (\d+)$", text, re.MULTILINE).group(1))
+
+
+def test_a_logdir_that_moved_goes_on_where_it_was(site, tmp_path):
+    site.start_collector()
+    write_runs(tmp_path / "a", "exp")
+    site.once("n1", f"old={tmp_path / 'a'}")
+    taken = taken_bytes(site)
+    assert taken > 0
+    (tmp_path / "a").rename(tmp_path / "b")
+    EventFile(next((tmp_path / "b" / "exp").iterdir())).scalar("more", 1, 1.0).close()
+    added = sum(path.stat().st_size for path in (tmp_path / "b" / "exp").iterdir()) - taken
+    site.once("n1", f"old={tmp_path / 'b'}")
+    assert site.http.json("/data/runs") == ["n1/old/exp"]
+    assert taken_bytes(site) == taken + added
+
+
+def test_a_node_from_the_path_changes_names_and_not_whose_the_file_is(site, tmp_path):
+    site.start_collector()
+    write_runs(tmp_path / "host7" / "logs", "exp")
+    site.once("n1", tmp_path / "{node}" / "logs")
+    assert site.http.json("/data/runs") == ["host7/exp"]
+    taken = taken_bytes(site)
+    assert {node for node, _ in wait_for(site.streams, "the cluster shows the stream")} == {"n1"}
+    site.once("n1", tmp_path / "{node}" / "logs")
+    assert taken_bytes(site) == taken
 
 
 def test_mark_file_gives_a_daemons_stream_its_job(site, tmp_path):
