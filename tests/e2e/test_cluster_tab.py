@@ -9,6 +9,7 @@ import time
 
 import pytest
 from chromium import Chromium, needs_browser
+from data_provider_oracle import DataProvider
 from event_files import EventFile
 from programs import AGENT, wait_for
 
@@ -238,6 +239,26 @@ def test_below_any_prefix_and_view(site, tmp_path, browser, place):
     browser.click("Runs")
     link = browser.wait_tab("document.querySelector('main a[href*=\"/ns/\"]')?.href", "namespaces are linked")
     assert link == f"http://127.0.0.1:{site.port}/deep/er/ns/node0/"
+    assert browser.errors == []
+
+
+def test_what_the_first_page_leaves_out_is_said_and_linked_and_grpc_has_it(site, tmp_path, browser):
+    site.start_collector("--runs_max", "2")
+    for number in range(5):
+        write_points(tmp_path / "logs" / f"exp{number}" / "train", points=1)
+    site.once("node0", tmp_path / "logs")
+    assert len(site.http.json("/data/runs")) == 2
+    provider = DataProvider(site.port)
+    try:
+        assert len(provider.runs()) == 5
+    finally:
+        provider.close()
+    browser.open(f"http://127.0.0.1:{site.port}/#cluster")
+    browser.wait_text("node0")
+    browser.click("Runs")
+    browser.wait_text("leaves out 3 of 5")
+    link = browser.wait_tab("document.querySelector('main a[href$=\"/all/\"]')?.href", "the page with all runs is linked")
+    assert len(site.http.json(link[len(site.http.base):] + "data/runs")) == 5
     assert browser.errors == []
 
 

@@ -1,3 +1,6 @@
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,6 +65,16 @@ TEST_F(PortMuxTest, Http2PrefaceGoesToGrpcWithAllItsBytes) {
   client.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   client.EndSending();
   EXPECT_EQ(grpc_.Take().ReadAll(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+}
+
+TEST_F(PortMuxTest, SmallAnswersDoNotWaitForMore) {
+  SocketClient client = SocketClient::Connect(mux_->port());
+  client.Send("GET / HTTP/1.1\r\n");
+  const SocketClient taken = http_.Take();
+  int no_delay = 0;
+  socklen_t length = sizeof(no_delay);
+  ASSERT_EQ(::getsockopt(taken.descriptor(), IPPROTO_TCP, TCP_NODELAY, &no_delay, &length), 0);
+  EXPECT_NE(no_delay, 0);
 }
 
 TEST_F(PortMuxTest, MethodsThatBeginLikeThePrefaceGoToHttp) {

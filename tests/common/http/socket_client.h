@@ -78,6 +78,8 @@ class SocketClient {
     return response;
   }
 
+  int descriptor() const { return fd_; }
+
  private:
   bool Fill() {
     std::array<char, 65536> bytes;
