@@ -150,6 +150,9 @@ class Delivery {
   // In delivery_opens.cc: opening, comparing, and what goes wrong with a stream.
   void QueueOpen(TailedFileId id, bool first);
   std::optional<AgentMessage> NextOpens();
+  // Makes room for other streams: those of files that are gone. nullopt if there are none, or it
+  // was asked a moment ago.
+  std::optional<AgentMessage> CloseGone();
   absl::Status AddOpen(TailedFileId id, ingest::v1::OpenBatch* batch);
   void OnOffer(const ingest::v1::Offer& offer);
   // Says once that there are runs whose kept names are not what the template gives now.
@@ -196,6 +199,7 @@ class Delivery {
   std::vector<bool> listed_;       // by root: ListingComplete was sent
   bool assets_refused_ = false;    // an older collector
   bool told_streams_max_ = false;  // in this session
+  absl::Duration next_close_;      // when CloseGone looks again
   bool assets_turn_ = false;       // the last payload was a chunk
 
   bool draining_ = false;

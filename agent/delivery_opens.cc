@@ -29,6 +29,9 @@ constexpr absl::Duration kRetryCap = absl::Seconds(15);
 constexpr absl::Duration kStoreFullRetry = absl::Seconds(2);
 constexpr absl::Duration kBadOfferRetry = absl::Seconds(10);
 
+// All streams are gone through for streams that may be closed, so not all the time.
+constexpr absl::Duration kCloseEvery = absl::Seconds(1);
+
 }  // namespace
 
 void Delivery::QueueOpen(TailedFileId id, bool first) {
@@ -55,6 +58,8 @@ std::optional<AgentMessage> Delivery::NextOpens() {
         stream.state == StreamState::kUnopened && Present(id) && !stream.renewal_asked;
     if (wanted && !stream.open &&
         streams_.open_streams() >= static_cast<int64_t>(limits_.streams_max())) {
+      if (!batch->opens().empty()) break;
+      if (std::optional<AgentMessage> close = CloseGone()) return close;
       if (!std::exchange(told_streams_max_, true)) {
         deps_.log->Warn("more files than the collector takes from one agent",
                         {{"streams_max", limits_.streams_max()}, {"files", streams_.size()}});
@@ -78,6 +83,24 @@ std::optional<AgentMessage> Delivery::NextOpens() {
     ++opening_;
   }
   if (batch->opens().empty()) return std::nullopt;
+  return message;
+}
+
+std::optional<AgentMessage> Delivery::CloseGone() {
+  if (now() < next_close_) return std::nullopt;
+  next_close_ = now() + kCloseEvery;
+  AgentMessage message;
+  ingest::v1::CloseStreams* const close = message.mutable_close_streams();
+  for (TailedFileId id = 0; id < streams_.size(); ++id) {
+    Stream& stream = streams_.at(id);
+    // What was read of it is received: a byte that came after the end would be refused.
+    const bool closable = stream.open && stream.state == StreamState::kGone && !stream.asset &&
+                          !stream.renewal_asked && deps_.follower->position(id) <= stream.received;
+    if (!closable) continue;
+    close->add_streams(id);
+    streams_.SetOpen(&stream, false);
+  }
+  if (close->streams().empty()) return std::nullopt;
   return message;
 }
 

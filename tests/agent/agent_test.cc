@@ -407,6 +407,25 @@ TEST_F(AgentTest, Limits_MoreFilesThanOneAgentMayHaveAreToldOnceASession) {
             collector_.connects());
 }
 
+TEST_F(AgentTest, Limits_FilesThatAreGoneMakeRoomForOthers) {
+  collector_.limits.set_streams_max(2);
+  StartAgent();
+  for (int i = 0; i < 10; ++i) {
+    const std::string path = absl::StrCat("run", i, "/tfevents.1");
+    Write(path, File(3));
+    RunFor(absl::Seconds(40));
+    EXPECT_EQ(Mirror(path), File(3)) << i;
+    ASSERT_TRUE(files_.Remove("/logs/" + path).ok());
+    RunFor(absl::Seconds(40));
+    EXPECT_EQ(collector_.mirror(path).state, ingest::v1::SOURCE_STATE_GONE);
+  }
+  // One that comes back is opened again.
+  Write("run0/tfevents.1", File(5));
+  RunFor(absl::Seconds(40));
+  EXPECT_EQ(Mirror("run0/tfevents.1"), File(5));
+  EXPECT_FALSE(log_.Contains("more files than the collector takes"));
+}
+
 TEST_F(AgentTest, Credit_NothingIsSentWithoutIt) {
   collector_.first_credit = 1000;
   collector_.give_credit_back = false;

@@ -120,6 +120,12 @@ void FakeCollector::Send(AgentMessage message) {
       kept->state = message.stream_report().state();
       break;
     }
+    case AgentMessage::kCloseStreams:
+      for (const uint32_t stream : message.close_streams().streams()) {
+        ASSERT_NE(Find(stream), nullptr);
+        open_.erase(stream);
+      }
+      break;
     case AgentMessage::kCreditReturn:
       Spend(message.credit_return().bytes());
       break;
