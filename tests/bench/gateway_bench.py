@@ -162,7 +162,7 @@ class GatewayBench:
         (directory / "bulk").mkdir()
         wait_for(lambda: "probe/p" in site.http.json("/data/plugin/scalars/tags"), "the first point is served")
         found = {"without": [], "with": []}
-        for turn in range(3):  # a p99 of one run says little
+        for turn in range(5):  # a p99 of one run says little
             for kind in found:
                 found[kind].append(self.ingest_once(site, directory, probe, f"{kind}{turn}", kind == "with"))
         for kind, runs in found.items():
