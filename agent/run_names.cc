@@ -86,7 +86,7 @@ absl::StatusOr<StreamNaming> RunNames::Name(const TailedFile& file, const std::s
   for (const absl::string_view part : absl::StrSplit(directory, '/', absl::SkipEmpty())) {
     parts.push_back(part);
   }
-  naming.run = parts.empty() ? "." : ValidUtf8(absl::StrJoin(parts, "/"));
+  naming.run = parts.empty() ? "." : EscapedUtf8(absl::StrJoin(parts, "/"));
   naming.why = ValidUtf8(naming.why);
   naming.merge = beside.merge.value_or(false);
   naming.file = Facts(file);

@@ -46,7 +46,8 @@ class RunNames {
   RunNames(Options options, Dependencies dependencies);
 
   // The run of a file and what else is told when its stream is opened. `node` is the name that the
-  // collector gave to this node; empty if it was not asked. Text that is no UTF-8 gets U+FFFD.
+  // collector gave to this node; empty if it was not asked. Bytes that are no UTF-8 become
+  // %XX.
   //   - FailedPrecondition: a fact of the template has no value; InvalidArgument: it has one that
   //     no name may hold, or `.tributary.yaml` is malformed. Both name the fact or the place;
   //   - the error of reading `.tributary.yaml`.

@@ -272,7 +272,7 @@ TEST_F(RunNamesTest, PartsThatAreEmptyVanish) {
 TEST_F(RunNamesTest, OddDirectoriesAreOpaque) {
   Template("");
   EXPECT_EQ(Run("a b/../..x/events.tfevents.1"), "a b/../..x");
-  EXPECT_EQ(Run("\xff/events.tfevents.1"), "\xef\xbf\xbd");
+  EXPECT_EQ(Run("\xff/events.tfevents.1"), "%FF");
 }
 
 TEST_F(RunNamesTest, MergeComesFromBesideTheFile) {
