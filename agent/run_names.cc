@@ -72,21 +72,23 @@ absl::StatusOr<StreamNaming> RunNames::Name(const TailedFile& file, const std::s
 
   StreamNaming naming;
   NameTemplate name_template;
+  std::string no_place;
   if (options_.name_space.has_value()) {
     name_template = *options_.name_space;
     naming.why = absl::StrCat("template \"", name_template.text(), "\"");
   } else {
-    ASSIGN_OR_RETURN(name_template, TemplateFor(known));
+    ASSIGN_OR_RETURN(name_template, TemplateFor(known, &no_place));
     naming.why = absl::StrCat("default ", name_template.text());
   }
   ASSIGN_OR_RETURN(const std::string name_space, Expand(name_template, known, &naming.why));
+  if (!no_place.empty()) absl::StrAppend(&naming.why, "; ", no_place);
 
   std::vector<absl::string_view> parts = absl::StrSplit(name_space, '/', absl::SkipEmpty());
   if (!logdir.name.empty()) parts.push_back(logdir.name);
   for (const absl::string_view part : absl::StrSplit(directory, '/', absl::SkipEmpty())) {
     parts.push_back(part);
   }
-  naming.run = parts.empty() ? "." : ValidUtf8(absl::StrJoin(parts, "/"));
+  naming.run = parts.empty() ? "." : EscapedUtf8(absl::StrJoin(parts, "/"));
   naming.why = ValidUtf8(naming.why);
   naming.merge = beside.merge.value_or(false);
   naming.file = Facts(file);
@@ -137,14 +139,15 @@ absl::StatusOr<std::optional<Fact>> RunNames::Find(const std::string& fact, cons
   return found;
 }
 
-absl::StatusOr<NameTemplate> RunNames::TemplateFor(const Known& known) const {
+absl::StatusOr<NameTemplate> RunNames::TemplateFor(const Known& known,
+                                                   std::string* no_place) const {
   if (options_.job.in_slurm) return BuiltIn(kJobTemplate);
   if (known.beside->facts.contains("job")) {
-    std::string problem;
     if (known.beside->facts.contains("index")) return BuiltIn(kJobTemplate);
-    ASSIGN_OR_RETURN(const std::optional<Fact> place, PlaceBeside(*known.beside, &problem));
+    ASSIGN_OR_RETURN(const std::optional<Fact> place, PlaceBeside(*known.beside, no_place));
     if (place.has_value()) return BuiltIn(kJobTemplate);
   }
+  if (no_place->empty()) *no_place = options_.job.nodelist_problem;
   if (known.captures->contains("job")) return BuiltIn(kCapturedJobTemplate);
   return BuiltIn(kNodeTemplate);
 }

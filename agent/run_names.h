@@ -46,7 +46,8 @@ class RunNames {
   RunNames(Options options, Dependencies dependencies);
 
   // The run of a file and what else is told when its stream is opened. `node` is the name that the
-  // collector gave to this node; empty if it was not asked. Text that is no UTF-8 gets U+FFFD.
+  // collector gave to this node; empty if it was not asked. Bytes that are no UTF-8 become
+  // %XX.
   //   - FailedPrecondition: a fact of the template has no value; InvalidArgument: it has one that
   //     no name may hold, or `.tributary.yaml` is malformed. Both name the fact or the place;
   //   - the error of reading `.tributary.yaml`.
@@ -65,7 +66,8 @@ class RunNames {
                                            std::string* problem) const;
   absl::StatusOr<std::optional<Fact>> PlaceBeside(const RunFacts& beside,
                                                   std::string* problem) const;
-  absl::StatusOr<NameTemplate> TemplateFor(const Known& known) const;
+  // `*no_place`: why it is not {job}/node{index} though there is a node list; empty otherwise.
+  absl::StatusOr<NameTemplate> TemplateFor(const Known& known, std::string* no_place) const;
   absl::StatusOr<std::string> Expand(const NameTemplate& name_template, const Known& known,
                                      std::string* why) const;
   absl::Status Missing(const std::string& fact, const NameTemplate& name_template,

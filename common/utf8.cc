@@ -5,6 +5,8 @@
 namespace tributary {
 namespace {
 
+constexpr char kHexDigits[] = "0123456789ABCDEF";
+
 struct Part {
   size_t length;  // At least 1.
   bool valid;
@@ -32,9 +34,9 @@ Part FirstPart(absl::string_view bytes) {
   return {length, true};
 }
 
-}  // namespace
-
-std::string ValidUtf8(absl::string_view bytes) {
+// `bytes`, with what `append_invalid` writes for each maximal part that is not valid.
+template <typename AppendInvalid>
+std::string WithInvalidParts(absl::string_view bytes, AppendInvalid append_invalid) {
   std::string text;
   text.reserve(bytes.size());
   while (!bytes.empty()) {
@@ -42,11 +44,27 @@ std::string ValidUtf8(absl::string_view bytes) {
     if (part.valid) {
       text.append(bytes.data(), part.length);
     } else {
-      text.append("\xef\xbf\xbd");
+      append_invalid(bytes.substr(0, part.length), &text);
     }
     bytes.remove_prefix(part.length);
   }
   return text;
+}
+
+}  // namespace
+
+std::string ValidUtf8(absl::string_view bytes) {
+  return WithInvalidParts(
+      bytes, [](absl::string_view, std::string* text) { text->append("\xef\xbf\xbd"); });
+}
+
+std::string EscapedUtf8(absl::string_view bytes) {
+  return WithInvalidParts(bytes, [](absl::string_view part, std::string* text) {
+    for (const char c : part) {
+      const auto byte = static_cast<unsigned char>(c);
+      text->append({'%', kHexDigits[byte >> 4], kHexDigits[byte & 0xf]});
+    }
+  });
 }
 
 bool IsValidUtf8(absl::string_view bytes) {

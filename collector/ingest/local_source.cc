@@ -53,7 +53,7 @@ RunName LocalSource::RunOf(absl::string_view logdir_name, absl::string_view rela
   const absl::string_view directory =
       slash == absl::string_view::npos ? "" : relative_path.substr(0, slash);
   const absl::string_view separator = logdir_name.empty() || directory.empty() ? "" : "/";
-  std::string name = ValidUtf8(absl::StrCat(logdir_name, separator, directory));
+  std::string name = EscapedUtf8(absl::StrCat(logdir_name, separator, directory));
   return RunName(name.empty() ? "." : std::move(name));
 }
 

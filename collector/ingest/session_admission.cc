@@ -28,6 +28,23 @@ const ingest::v1::Logdir* CommonLogdir(const ingest::v1::Hello& held,
   return nullptr;
 }
 
+// Why `wanted` must not follow `common`, which `held` follows, and what to do about it.
+std::string LogdirTaken(const std::string& node, const ingest::v1::Hello& held,
+                        const ingest::v1::Logdir& common, const ingest::v1::Hello& wanted) {
+  const std::string holder =
+      absl::StrCat("pid ", held.pid(), " of ", node, " follows ", common.path());
+  for (const ingest::v1::Logdir& other : wanted.logdirs()) {
+    // Under another name, every run of it would be there twice.
+    if (other.name() == common.name() && other.path() == common.path()) {
+      return absl::StrCat(holder, " already: one agent is enough for it");
+    }
+  }
+  return absl::StrCat(holder,
+                      common.name().empty() ? " as the logdir without a name"
+                                            : absl::StrCat(" as '", common.name(), "'"),
+                      ": stop it, or give --logdir NAME=PATH with another name");
+}
+
 // Whether a session that was pinged at `at` and did not answer by now lives all the same: an agent
 // that knows no pings, or whose answer waits behind a long chunk on a slow link. What was on its
 // way when its agent died has come long before.
@@ -149,11 +166,7 @@ void SessionTable::Evaluate(SessionId id) {
       const ingest::v1::Logdir& held = *CommonLogdir(holder->hello(), hello);
       RefuseCandidate(session, ingest::v1::REFUSAL_REASON_LOGDIR_TAKEN,
                       absl::StrCat(candidate->node.name(), " logdir '", held.name(), "'"), *holder,
-                      absl::StrCat("pid ", holder->hello().pid(), " of ", candidate->node.name(),
-                                   " follows ", held.path(),
-                                   held.name().empty() ? " as the logdir without a name"
-                                                       : absl::StrCat(" as '", held.name(), "'"),
-                                   ": stop it, or give --logdir NAME=PATH with another name"));
+                      LogdirTaken(candidate->node.name(), holder->hello(), held, hello));
       return;
     }
     case Verdict::kNobody:

@@ -62,9 +62,9 @@ class HttpServer {
 };
 
 // A listening socket whose connections are sorted by their first bytes, which are peeked at and not
-// consumed: an HTTP/2 preface ("PRI") goes to `on_grpc`, anything else to `on_http`; a peer that
-// says nothing for 10 s is closed. Both callbacks get a connected non-blocking socket with
-// TCP_NODELAY that they own. They run on the mux's thread, "accept".
+// consumed: an HTTP/2 preface ("PRI") goes to `on_grpc`, anything else to `on_http`; an X11 client,
+// and a peer that says nothing for 10 s, is closed. Both callbacks get a connected non-blocking
+// socket with TCP_NODELAY that they own. They run on the mux's thread, "accept".
 class PortMux {
  public:
   struct Options {

@@ -42,6 +42,9 @@ constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
 constexpr size_t kUndecidedMax = 4096;
 // Tells an HTTP/2 preface from POST, PUT and PATCH.
 constexpr absl::string_view kHttp2Preface = "PRI";
+// Of an X11 client on a little-endian machine. Ports 6000 to 6009 are X displays too, and who looks
+// for displays, as mpirun does, would wait for our answer.
+constexpr absl::string_view kX11Start("l\0", 2);
 constexpr int kBacklog = 1024;
 
 absl::Status Errno(absl::string_view what, int error) {
@@ -304,6 +307,10 @@ struct PortMux::Impl {
       return;
     }
     const absl::string_view start(bytes.data(), static_cast<size_t>(count));
+    if (absl::StartsWith(start, kX11Start)) {
+      Forget(found->second);
+      return;
+    }
     const bool may_be_grpc = absl::StartsWith(kHttp2Preface, start) && on_grpc != nullptr;
     // A peer that closed its side after "PR" would never cause another edge; its deadline ends it.
     if (may_be_grpc && start.size() < kHttp2Preface.size()) return;

@@ -15,6 +15,8 @@ if ! mkdir -p "$directory"; then
   echo "tributary prolog: cannot make $directory" >&2
   exit 0
 fi
+# Before 23.02 Slurm gives its prolog only the older name.
+export SLURM_JOB_NODELIST="${SLURM_JOB_NODELIST:-$SLURM_NODELIST}"
 # While it still belongs to root, so that no link of a user's is followed.
 "$agent" mark "$directory" >/dev/null || echo "tributary prolog: $directory is not marked" >&2
 chown "${SLURM_JOB_UID:-0}" "$directory" && chmod 0750 "$directory"

@@ -147,6 +147,25 @@ TEST_F(RunNamesTest, Default_WithAMarkFileIsThatJob) {
   EXPECT_EQ(Run(kFile), "4711/node4/exp1/train");
 }
 
+TEST_F(RunNamesTest, Default_ANodeListWithoutThisNodeIsTold) {
+  files_.WriteFile("/l/.tributary.yaml", "job: 4711\nnodelist: 'node[01-02]'\n");
+  EXPECT_EQ(Naming(kFile)->why,
+            "default {node}: node from host name; the node list of /l/.tributary.yaml:2 names none "
+            "of node07, node07.example");
+  options_.logdirs = {{.name = "", .path = "/l", .below = {{true, "job"}}}};
+  files_.WriteFile("/l/4711/.tributary.yaml", "job: 4711\nnodelist: 'node[01-02]'\n");
+  EXPECT_THAT(Naming("4711/exp1/events.tfevents.1")->why, HasSubstr("; the node list of"));
+  // The same of the job that the agent runs in.
+  options_.logdirs = {{.name = "", .path = "/m"}};
+  variables_ = {{"SLURM_JOB_ID", "4711"},
+                {"SLURM_JOB_NODELIST", "node[01-02]"},
+                {"SLURMD_NODENAME", "node09"}};
+  EXPECT_THAT(Naming(kFile)->why, HasSubstr("; SLURM_JOB_NODELIST \"node[01-02]\" does not name"));
+  // A template of the user's says itself what it needs.
+  Template("{job}");
+  EXPECT_EQ(Naming(kFile)->why, "template \"{job}\": job from SLURM_JOB_ID");
+}
+
 TEST_F(RunNamesTest, Precedence_BesideTheFileThenLabelThenEnvironment) {
   Template("{job}");
   variables_["TRIBUTARY_JOB"] = "environment";
@@ -272,7 +291,7 @@ TEST_F(RunNamesTest, PartsThatAreEmptyVanish) {
 TEST_F(RunNamesTest, OddDirectoriesAreOpaque) {
   Template("");
   EXPECT_EQ(Run("a b/../..x/events.tfevents.1"), "a b/../..x");
-  EXPECT_EQ(Run("\xff/events.tfevents.1"), "\xef\xbf\xbd");
+  EXPECT_EQ(Run("\xff/events.tfevents.1"), "%FF");
 }
 
 TEST_F(RunNamesTest, MergeComesFromBesideTheFile) {

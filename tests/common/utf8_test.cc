@@ -30,10 +30,17 @@ TEST(Utf8Test, Malformed_OneReplacementForEachMaximalPart) {
   EXPECT_EQ(ValidUtf8("\xf4\x90\x80\x80"), Times(4));
 }
 
+TEST(Utf8Test, Malformed_EscapedBytesStayDifferent) {
+  EXPECT_EQ(EscapedUtf8("a/\xff"), "a/%FF");
+  EXPECT_EQ(EscapedUtf8("a/\xfe\x80"), "a/%FE%80");
+  EXPECT_EQ(EscapedUtf8("\xe2\x82"), "%E2%82");
+}
+
 TEST(Utf8Test, ValidTextIsUnchanged) {
-  for (const char* text : {"", "plain", "h\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+  for (const char* text : {"", "plain", "100%", "h\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
                            "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf"}) {
     EXPECT_EQ(ValidUtf8(text), text);
+    EXPECT_EQ(EscapedUtf8(text), text);
     EXPECT_TRUE(IsValidUtf8(text)) << text;
   }
   EXPECT_FALSE(IsValidUtf8("\xc3"));

@@ -13,6 +13,7 @@ import sys
 import pytest
 
 from event_files import EventFile
+from launchers import hosts_of
 from programs import AGENT, COLLECTOR, Http, require, wait_for
 
 yaml = pytest.importorskip("yaml", reason="PyYAML parses the manifests: ./dev setup test")
@@ -21,7 +22,6 @@ DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
 SCRIPTS = sorted([*DEPLOY.glob("slurm/*.sh"), *DEPLOY.glob("slurm/*.sbatch"), *DEPLOY.glob("examples/*.sh")])
 MANIFESTS = sorted(DEPLOY.glob("kubernetes/*.yaml"))
 FILE = "events.out.tfevents.1700000000.h.1.0"
-JOB = {"SLURM_JOB_ID": "4711", "SLURM_JOB_NODELIST": "node[07-08]", "SLURM_JOB_NAME": "bert", "SLURM_JOB_UID": str(os.getuid())}
 
 
 def documents(path):
@@ -57,17 +57,44 @@ def tools(directory, **scripts):
     return {"PATH": f"{directory}:{os.environ['PATH']}"}
 
 
-# A writer that takes the place of a training: one event file below each directory it is given.
+# A writer that takes the place of a training: DIR [EXIT-CODE [GO]]. The first process of a node writes a point to an event file below DIR,
+# and another one when GO exists.
 TRAIN = f"""#!{sys.executable}
-import os, sys
+import os, sys, time
 sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
 from event_files import EventFile
-node = os.environ.get("SLURMD_NODENAME", "here")
-file = EventFile(f"{{sys.argv[1]}}/exp1/{FILE}.{{node}}")
-file.scalar("loss", 1, 0.5)
-file.close()
-sys.exit(int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+directory, code, go = (sys.argv + ["0", ""][len(sys.argv) - 2:])[1:]
+node = os.environ.get("SLURMD_NODENAME") or os.environ.get("TRIBUTARY_NODE", "here")
+if os.environ.get("SLURM_LOCALID", "0") == "0":
+    file = EventFile(f"{{directory}}/exp1/{FILE}.{{node}}")
+    file.scalar("loss", 1, 0.5)
+    while go and not os.path.exists(go):
+        time.sleep(0.02)
+    file.scalar("loss", 2, 0.25)
+    file.close()
+sys.exit(int(code))
 """
+
+
+def launcher(name):
+    return f'#!/bin/sh\nexec {sys.executable} {pathlib.Path(__file__).with_name("launchers.py")} {name} "$@"\n'
+
+
+def expect_the_tail_after(site, logs, started, go, code):
+    """The training goes on and ends while the collector stands still: what it wrote last is delivered when that is possible, and the script
+    ends with the training's exit code."""
+    site.collector.process.send_signal(signal.SIGSTOP)
+    go.touch()
+    with pytest.raises(subprocess.TimeoutExpired):
+        started.wait(3)
+    site.collector.process.send_signal(signal.SIGCONT)
+    assert started.wait() == code, started.text()
+    expect_all_durable(site, logs)
+
+
+def expect_all_durable(site, logs):
+    """Of whatever node. What is shown is a moment behind what agents are told."""
+    wait_for(lambda: site.durable({(node, file): logs / file for node, file in site.streams()}), "all is durable", seconds=5)
 
 
 # --- What a reader of the files would see.
@@ -176,10 +203,40 @@ def test_the_agents_container_gives_the_names_that_the_readme_states(site, tmp_p
     assert re.sub(r"^gpu-node-3", "<node>", expected) in row or expected.split("/")[0] in row
 
 
-# --- Slurm.
+# --- Slurm. Its variables are those of 22.05.
 
 
-def test_prolog_daemon_and_epilog(site, tmp_path):
+def batch(job="4711", nodes="node[07-08]", count=2, tasks_per_node=4, **more):
+    """The environment of a batch script that asked for tasks; without `tasks_per_node` of one that did not."""
+    first = hosts_of(nodes)[0]
+    asked = {"SLURM_NTASKS": str(count * tasks_per_node), "SLURM_NPROCS": str(count * tasks_per_node),
+             "SLURM_NTASKS_PER_NODE": str(tasks_per_node)} if tasks_per_node else {}
+    return {"SLURM_JOB_ID": job, "SLURM_JOBID": job, "SLURM_JOB_NODELIST": nodes, "SLURM_NODELIST": nodes, "SLURM_JOB_NUM_NODES": str(count),
+            "SLURM_NNODES": str(count), "SLURM_TASKS_PER_NODE": f"{tasks_per_node or 1}(x{count})", "SLURM_JOB_NAME": "bert", "SLURMD_NODENAME": first,
+            "SLURM_NODEID": "0", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_MEM_PER_CPU": "100", **asked, **more}
+
+
+def array_task(task, **more):
+    return batch(job=str(4700 + task), SLURM_ARRAY_JOB_ID="4700", SLURM_ARRAY_TASK_ID=str(task), SLURM_ARRAY_TASK_COUNT="10", SLURM_ARRAY_TASK_MIN="0",
+                 SLURM_ARRAY_TASK_MAX="9", SLURM_ARRAY_TASK_STEP="1", **more)
+
+
+def prolog(job, nodelist_names=("SLURM_NODELIST",)):
+    """The environment of prolog and epilog: nothing of the job's name or of its array, and no search path. Since 23.02 the node list also has
+    its newer name."""
+    user = str(os.getuid())
+    return {"SLURM_JOB_ID": job, "SLURM_JOBID": job, "SLURM_JOB_UID": user, "SLURM_UID": user, "SLURM_JOB_GID": str(os.getgid()), "SLURM_JOB_USER": "alice",
+            "SLURM_JOB_WORK_DIR": "/home/alice", "SLURM_JOB_PARTITION": "gpu", "SLURM_JOB_NUM_NODES": "2", "SLURM_JOB_CPUS_PER_NODE": "4(x2)",
+            "SLURM_JOB_RESTART_COUNT": "0", "SLURM_CLUSTER_NAME": "c", "SLURM_CONF": "/etc/slurm/slurm.conf", "SLURM_SCRIPT_CONTEXT": "prolog_slurmd",
+            "SLURMD_NODENAME": "node08", **{name: "node[07-08]" for name in nodelist_names}}
+
+
+@pytest.mark.parametrize("nodelist_names, marks, expected", [
+    (("SLURM_NODELIST",), False, "4703/node1"),
+    (("SLURM_NODELIST", "SLURM_JOB_NODELIST"), False, "4703/node1"),
+    (("SLURM_NODELIST",), True, "4700_3/node1"),
+], ids=["22.05", "23.02", "marked by the job too"])
+def test_prolog_daemon_and_epilog(site, tmp_path, nodelist_names, marks, expected):
     site.start_collector()
     root = tmp_path / "tb"
     root.mkdir()
@@ -187,21 +244,22 @@ def test_prolog_daemon_and_epilog(site, tmp_path):
     installed = yaml.safe_load((DEPLOY / "slurm" / "agent.yaml").read_text())
     assert installed["logdir"] == ["/scratch/tb/{job}"]
     config.write_text(yaml.safe_dump({**installed, "collector": f"127.0.0.1:{site.port}", "logdir": [f"{root}/{{job}}"]}))
-    env = {**JOB, "SLURMD_NODENAME": "node08", "TRIBUTARY_ROOT": str(root), "TRIBUTARY_CONFIG": str(config), "TRIBUTARY_AGENT": str(AGENT)}
-    # Slurm gives both no search path.
-    bare = {key: value for key, value in env.items() if key != "PATH"}
+    bare = {**prolog("4703", nodelist_names), "TRIBUTARY_ROOT": str(root), "TRIBUTARY_CONFIG": str(config), "TRIBUTARY_AGENT": str(AGENT)}
+    directory = root / "4703"
     daemon = site.start("daemon", AGENT, "--config", config, env={"SLURMD_NODENAME": "node08"})
 
     done = subprocess.run([DEPLOY / "slurm" / "prolog.sh"], env=bare, capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == "", done.stderr
-    marked = yaml.safe_load((root / "4711" / ".tributary.yaml").read_text())
-    assert {key: str(value) for key, value in marked.items()} == {"job": "4711", "job_name": "bert", "nodelist": "node[07-08]"}
-    assert (root / "4711").stat().st_mode & 0o777 == 0o750
+    marked = yaml.safe_load((directory / ".tributary.yaml").read_text())
+    assert {key: str(value) for key, value in marked.items()} == {"job": "4703", "nodelist": "node[07-08]"}
+    assert directory.stat().st_mode & 0o777 == 0o750
+    if marks:
+        subprocess.run([AGENT, "mark", directory], env={**array_task(3), "SLURMD_NODENAME": "node08"}, check=True)
 
     # The epilog waits for what is not there yet: the daemon stands still while the job writes its last file.
     wait_for(lambda: any(node["agents"] for node in site.http.json("/api/v1/cluster")["nodes"]), "the daemon is connected")
     daemon.process.send_signal(signal.SIGSTOP)
-    EventFile(root / "4711" / "exp1" / FILE).scalar("loss", 1, 0.5).close()
+    EventFile(directory / "exp1" / FILE).scalar("loss", 1, 0.5).close()
     epilog = subprocess.Popen([DEPLOY / "slurm" / "epilog.sh"], env=bare, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with pytest.raises(subprocess.TimeoutExpired):
         epilog.wait(2)
@@ -210,60 +268,75 @@ def test_prolog_daemon_and_epilog(site, tmp_path):
     _, errors = epilog.communicate(timeout=90)
     assert epilog.returncode == 0 and errors == "", errors + daemon.text()
     # So scratch may be wiped now.
-    shutil.rmtree(root / "4711")
-    assert runs(site) == {"4711/node1/exp1"}
-    assert "4711/node0/exp1/train" in (DEPLOY / "slurm" / "README.md").read_text()
+    shutil.rmtree(directory)
+    assert runs(site) == {f"{expected}/exp1"}
+    assert f"`{expected.replace('node1', 'node0')}/…`" in (DEPLOY / "slurm" / "README.md").read_text()
 
 
 def test_prolog_and_epilog_never_take_a_node_out_of_service(tmp_path):
     require(AGENT)
     (tmp_path / "root").write_text("no directory")
     broken = {"TRIBUTARY_ROOT": str(tmp_path / "root"), "TRIBUTARY_CONFIG": str(tmp_path / "none.yaml"), "TRIBUTARY_AGENT": str(AGENT)}
-    for script, env, told in (("prolog.sh", broken, "no SLURM_JOB_ID"), ("prolog.sh", {**broken, **JOB}, "cannot make"),
+    for script, env, told in (("prolog.sh", broken, "no SLURM_JOB_ID"), ("prolog.sh", {**broken, **prolog("4711")}, "cannot make"),
                               ("prolog.sh", {**broken, "SLURM_JOB_ID": "../x"}, "no SLURM_JOB_ID"),
-                              ("epilog.sh", {**broken, **JOB}, "left something undelivered"),
+                              ("epilog.sh", {**broken, **prolog("4711")}, "left something undelivered"),
                               ("epilog.sh", {**broken, "TRIBUTARY_AGENT": "/none"}, "left something undelivered")):
         done = subprocess.run([DEPLOY / "slurm" / script], env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0 and told in done.stderr, (script, done.stderr)
 
 
-# Slurm's own srun starts the command once for each task, with these variables; --ntasks-per-node=1 is one for each node.
-SRUN = """#!/bin/bash
-while [[ $1 == --* ]]; do shift; done
-rank=0; status=0; pids=()
-trap 'kill -TERM "${pids[@]}" 2>/dev/null' TERM
-for node in node07 node08; do
-  SLURMD_NODENAME=$node SLURM_PROCID=$rank SLURM_NTASKS=2 "$@" & pids+=($!); rank=$((rank + 1))
-done
-for pid in "${pids[@]}"; do
-  wait "$pid"; code=$?
-  # A wait that a signal ended: the process is still there.
-  while kill -0 "$pid" 2>/dev/null; do wait "$pid"; code=$?; done
-  [[ $code == 0 ]] || status=$code
-done
-exit "$status"
-"""
+def sbatch(site, tmp_path, script, env, logs, *command, name="job"):
+    """Starts a job script as Slurm does on the first node of the job."""
+    return site.start(name, DEPLOY / "slurm" / script, "train", logs, *command,
+                      env={**env, **tools(tmp_path / "bin", srun=launcher("srun"), train=TRAIN), "COLLECTOR": f"127.0.0.1:{site.port}", "LOGDIR": str(logs)})
 
 
 def test_the_job_script_runs_an_agent_on_each_node_and_keeps_the_exit_code(site, tmp_path):
     site.start_collector()
-    logs = tmp_path / "logs"
-    env = {**os.environ, **JOB, **tools(tmp_path / "bin", srun=SRUN, train=TRAIN), "COLLECTOR": f"127.0.0.1:{site.port}", "LOGDIR": str(logs)}
-    done = subprocess.run([DEPLOY / "slurm" / "job.sbatch", "train", logs, "3"], env=env, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 3, done.stderr
+    logs, go = tmp_path / "logs", tmp_path / "go"
+    job = sbatch(site, tmp_path, "job.sbatch", batch(), logs, "3", go)
     # Both see one directory here, each as its own node.
-    assert runs(site) == {"4711/node0/exp1", "4711/node1/exp1"}, done.stderr
+    wait_for(lambda: len(site.streams()) == 4, "both files are there from both nodes")
+    assert runs(site) == {"4711/node0/exp1", "4711/node1/exp1"}
+    expect_the_tail_after(site, logs, job, go, 3)
+    assert runs(site) == {"4711/node0/exp1", "4711/node1/exp1"}
 
 
 def test_one_command_delivers_before_it_returns(site, tmp_path):
     site.start_collector()
-    logs = tmp_path / "logs"
-    one = SRUN.replace("node07 node08", "node07")
-    array = {**JOB, "SLURM_ARRAY_JOB_ID": "4700", "SLURM_ARRAY_TASK_ID": "3"}
-    env = {**os.environ, **array, **tools(tmp_path / "bin", srun=one, train=TRAIN), "COLLECTOR": f"127.0.0.1:{site.port}", "LOGDIR": str(logs)}
-    done = subprocess.run([DEPLOY / "slurm" / "one-command.sbatch", "train", logs, "7"], env=env, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 7, done.stderr
+    logs, go = tmp_path / "logs", tmp_path / "go"
+    job = sbatch(site, tmp_path, "one-command.sbatch", array_task(3, nodes="node07", count=1, tasks_per_node=None), logs, "7", go)
+    wait_for(lambda: runs(site), "the run is there")
+    expect_the_tail_after(site, logs, job, go, 7)
     assert runs(site) == {"4700_3/node0/exp1"}
+
+
+@pytest.mark.parametrize("script", ["job.sbatch", "one-command.sbatch"])
+def test_tasks_of_an_array_share_a_node(site, tmp_path, script):
+    site.start_collector()
+    go = tmp_path / "go"
+    jobs = {task: sbatch(site, tmp_path, script, array_task(task, nodes="node07", count=1, tasks_per_node=None), tmp_path / str(task), str(task), go,
+                         name=f"job{task}") for task in (3, 4)}
+    # At once: neither has ended.
+    wait_for(lambda: runs(site) == {"4700_3/node0/exp1", "4700_4/node0/exp1"}, "both runs are there")
+    go.touch()
+    for task, job in jobs.items():
+        assert job.wait() == task, job.text()
+    file = f"exp1/{FILE}.node07"
+    wait_for(lambda: site.durable({(f"470{task}-node0", file): tmp_path / str(task) / file for task in jobs}), "all is durable", seconds=5)
+
+
+def test_a_requeued_job_goes_on_with_its_streams_on_other_nodes(site, tmp_path):
+    site.start_collector()
+    logs = tmp_path / "logs"
+    assert sbatch(site, tmp_path, "job.sbatch", batch(), logs).wait() == 0
+    again = sbatch(site, tmp_path, "job.sbatch", batch(nodes="node[11,15]", SLURM_RESTART_COUNT="1"), logs)
+    assert again.wait() == 0, again.text()
+    # The directory is one that all nodes see: no file of it is another node's stream now.
+    files = {f"exp1/{FILE}.{node}" for node in ("node07", "node08", "node11", "node15")}
+    wait_for(lambda: set(site.streams()) == {(node, file) for node in ("4711-node0", "4711-node1") for file in files}, "these are the streams", seconds=5)
+    expect_all_durable(site, logs)
+    assert runs(site) == {"4711/node0/exp1", "4711/node1/exp1"}
 
 
 # --- By hand.
@@ -282,12 +355,12 @@ def test_torchrun(site, tmp_path):
 
 def test_mpirun(site, tmp_path):
     site.start_collector()
-    logs = tmp_path / "logs"
-    mpirun = SRUN.replace("while [[ $1 == --* ]]; do shift; done", "while [[ $1 == --* ]]; do shift 2; done") \
-        .replace("SLURMD_NODENAME=$node SLURM_PROCID=$rank SLURM_NTASKS=2", "TRIBUTARY_NODE=$node OMPI_COMM_WORLD_RANK=$rank OMPI_COMM_WORLD_SIZE=2")
-    env = {**os.environ, **tools(tmp_path / "bin", mpirun=mpirun, train=TRAIN), "COLLECTOR": f"127.0.0.1:{site.port}", "LOGDIR": str(logs)}
-    done = subprocess.run([DEPLOY / "examples" / "mpirun.sh", "train", logs], env=env, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    logs, go, hosts = tmp_path / "logs", tmp_path / "go", tmp_path / "hosts"
+    hosts.write_text("node07\nnode08\n")
+    env = {**tools(tmp_path / "bin", mpirun=launcher("mpirun"), train=TRAIN), "COLLECTOR": f"127.0.0.1:{site.port}", "LOGDIR": str(logs), "HOSTFILE": str(hosts)}
+    job = site.start("job", DEPLOY / "examples" / "mpirun.sh", "train", logs, "6", go, env=env)
+    wait_for(lambda: len(site.streams()) == 4, "both files are there from both hosts")
+    expect_the_tail_after(site, logs, job, go, 6)
     assert runs(site) == {"node07/exp1", "node08/exp1"}
 
 

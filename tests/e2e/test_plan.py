@@ -87,7 +87,8 @@ CASES = {
     "by hand, job and index told": (Place("vm", {"TRIBUTARY_JOB": "sweep", "TRIBUTARY_INDEX": "0"}, ("--namespace", "{job}/{index}")), "sweep/0",
                                     Place("vm2", {"TRIBUTARY_JOB": "sweep", "TRIBUTARY_INDEX": "1"}, ("--namespace", "{job}/{index}")), "sweep/1"),
     "slurm: sbatch": (Place("node07", slurm("node07", 0)), "4711/node0", Place("node08", slurm("node08", 1)), "4711/node1"),
-    "slurm: array job": (Place("node07", array("node07", 0, 3)), "4700_3/node0", Place("node07", array("node07", 0, 4), ("--node", "node07-b")), "4700_4/node0"),
+    "slurm: array job whose tasks share a node": (Place("node07", array("node07", 0, 3), ("--node", "4703-node0")), "4700_3/node0",
+                                                  Place("node07", array("node07", 0, 4), ("--node", "4704-node0")), "4700_4/node0"),
     "slurm: step on the second node only": (
         Place("node08", slurm("node08", 0, SLURM_STEP_ID="2", SLURM_STEP_NODELIST="node08", SLURM_STEP_NUM_NODES="1", SLURM_STEP_NUM_TASKS="1")), "4711/node1",
         Place("node07", slurm("node07", 0, SLURM_STEP_ID="3", SLURM_STEP_NODELIST="node07", SLURM_STEP_NUM_NODES="1", SLURM_STEP_NUM_TASKS="1")), "4711/node0"),

@@ -40,7 +40,7 @@ export class JoinPage {
     setText(this.note, note);
     setHidden(this.note, note === '');
     const flags = join.replace(/^tributary-agent /, '');
-    setText(this.example.job, `srun --ntasks-per-node=1 ${join} &`);
+    setText(this.example.job, `srun --overlap --mem=0 -N "$SLURM_NNODES" -n "$SLURM_NNODES" --ntasks-per-node=1 ${join} &`);
     setText(this.example.one, `tributary-agent run ${flags} -- python train.py`);
     setText(this.example.plan, `tributary-agent plan ${flags}`);
   }

@@ -380,7 +380,7 @@ TEST(LocalSourceRunOfTest, NamesAndDirectories) {
   EXPECT_EQ(run("", "a/b/f.tfevents"), "a/b");
   EXPECT_EQ(run("n", "f.tfevents"), "n");
   EXPECT_EQ(run("n", "a/f.tfevents"), "n/a");
-  EXPECT_EQ(run("", "\xff/f.tfevents"), "\xef\xbf\xbd");
+  EXPECT_EQ(run("", "\xff/f.tfevents"), "%FF");
 }
 
 }  // namespace

@@ -126,6 +126,17 @@ TEST_F(SessionTableTest, ALogdirNameThatALiveAgentHasIsRefusedNamingItsDirectory
   EXPECT_EQ(site_.board.Get()->conflicts.size(), 1u);
 }
 
+TEST_F(SessionTableTest, ADirectoryThatIsFollowedAlreadyNeedsNoOtherName) {
+  ScriptedAgent first(&site_);
+  first.Welcomed();
+  ScriptedAgent second(&site_);
+  second.SayHello();
+  first.Pong();
+  ASSERT_EQ(second.Refused(), ingest::v1::REFUSAL_REASON_LOGDIR_TAKEN);
+  EXPECT_EQ(second.RefusalDetail(),
+            "pid 4711 of node07 follows /logs already: one agent is enough for it");
+}
+
 // kill -9 and an instant restart: the connection's last bytes are read after the newer one's hello.
 TEST_F(SessionTableTest, Fault1_WhatAKilledAgentHadSentIsNoSignOfLife) {
   ScriptedAgent killed(&site_);

@@ -93,6 +93,12 @@ TEST_F(PortMuxTest, PrefaceByteByByteIsStillRecognised) {
   EXPECT_EQ(grpc_.Take().ReadAll(), "PRI * ");
 }
 
+TEST_F(PortMuxTest, WhoLooksForAnXDisplayIsNotLeftWaiting) {
+  SocketClient client = SocketClient::Connect(mux_->port());
+  client.Send(std::string("l\0\x0b\0\0\0\0\0\0\0\0\0", 12));
+  EXPECT_EQ(client.ReadAll(), "");
+}
+
 TEST_F(PortMuxTest, SilentConnectionHoldsUpNobody) {
   SocketClient silent = SocketClient::Connect(mux_->port());
   SocketClient undecided = SocketClient::Connect(mux_->port());
