@@ -100,8 +100,11 @@ absl::Status TakeLogdirs(const AgentOptionValues& values, const std::string& whe
                          const std::string& working_directory, FileSystem* files,
                          AgentConfig* config) {
   if (values.logdirs.empty()) {
-    if (command == Command::kDoctor) return absl::OkStatus();
-    return Invalid("--logdir: missing; give --logdir DIR, the directory with the event files");
+    const bool of_all_nodes = command == Command::kStatus && values.cluster;
+    if (command == Command::kDoctor || of_all_nodes) return absl::OkStatus();
+    return Invalid(absl::StrCat(
+        "--logdir: missing; give --logdir DIR, the directory with the event files",
+        command == Command::kStatus ? ", or --cluster for all nodes without their files" : ""));
   }
   for (const std::string& text : values.logdirs) {
     absl::StatusOr<Logdir> logdir = ParseLogdir(text, working_directory, files);

@@ -35,6 +35,7 @@ struct AgentOptionValues {
   bool use_proxy = false;
   bool once = false;
   bool json = false;
+  bool cluster = false;
   absl::Duration connect_timeout = absl::Seconds(30);
   absl::Duration drain_timeout = absl::Seconds(25);
   std::optional<int64_t> admin_port;
@@ -128,9 +129,8 @@ bool IsLoopback(absl::string_view address);
 //   - a collector off loopback without --plaintext (but for doctor, which sends nothing);
 //   - for connect: a --listen that is not HOST:PORT, one off loopback without --no-auth, and
 //     --use-proxy;
-//   - no logdir (but for mark, doctor and connect), two of one name, one that is no directory; one
-//   that does not exist,
-//     unless the command waits for it;
+//   - no logdir (but for mark, doctor, connect and status --cluster), two of one name, one that is
+//     no directory; one that does not exist, unless the command waits for it;
 //   - a template, a label or a node name that is malformed.
 // `effective` tells where values came from. Not for kReferenceConfig, which has no configuration.
 absl::StatusOr<AgentConfig> CheckAgentConfig(const AgentOptionValues& values,

@@ -14,6 +14,7 @@ Options::Program AgentProgram() {
           {"tributary-agent [run] --collector HOST:PORT --logdir [NAME=]DIR ... [options]",
            "tributary-agent run --collector HOST:PORT --logdir DIR [options] -- COMMAND ...",
            "tributary-agent plan|check|drain|status --collector HOST:PORT --logdir DIR",
+           "tributary-agent status --cluster --collector HOST:PORT",
            "tributary-agent exec --collector HOST:PORT --service NAME [options] -- COMMAND ... "
            "{port} ...",
            "tributary-agent register --collector HOST:PORT --service NAME --port N",
@@ -30,7 +31,7 @@ Options::Program AgentProgram() {
            {"plan", "Shows the run name of each file as run [-- COMMAND] gives it, and why", ""},
            {"check", "Checks the configuration and shows what it comes to", ""},
            {"drain", "Waits until everything that is there now is safe at the collector", ""},
-           {"status", "Shows what the collector has of each file", ""},
+           {"status", "Shows what the collector has of this node, or with --cluster of all", ""},
            {"doctor",
             "Walks from here to the collector, and over the logdirs, and says what fails, why, and "
             "what to do; also from a machine that only looks",
@@ -173,6 +174,15 @@ void DeclareBehaviour(AgentOptionValues* values, Options* options) {
                                .help = "Answer in JSON.",
                                .commands = {"plan", "check", "drain", "status", "doctor"},
                                .flag_only = true});
+  options->Add(&values->cluster,
+               {.name = "cluster",
+                .section = "Behaviour",
+                .help = "Show the whole cluster, as the Cluster tab does: which nodes live, lag or "
+                        "need a look, where services open, who wants one port or name. Needs no "
+                        "--logdir. In JSON, what the collector's /api/v1/cluster?streams=0 "
+                        "answers.",
+                .commands = {"status"},
+                .flag_only = true});
   options->Add(&values->connect_timeout,
                {.name = "connect-timeout",
                 .section = "Behaviour",

@@ -103,7 +103,8 @@ class RealTunnel : public TunnelSwitch {
   GrpcTunnel tunnel_;
 };
 
-World RealWorld(Logger* log, Random* random, ProcessSignals* signals) {
+World RealWorld(Logger* log, Random* random, ProcessSignals* signals, Network* network,
+                Machine* machine) {
   World world;
   world.files = RealFileSystem();
   world.clock = RealClock();
@@ -148,6 +149,8 @@ World RealWorld(Logger* log, Random* random, ProcessSignals* signals) {
                                 absl::Duration timeout) {
     return DescribeCollector(TransportOptions(config), request, timeout);
   };
+  world.network = network;
+  world.machine = machine;
   world.start_admin = [](const AgentConfig& config, AdminBoard* board) {
     return StartAdminServer(config.values.admin_host,
                             static_cast<uint16_t>(*config.values.admin_port), board);
@@ -209,14 +212,8 @@ int Dispatch(const Parsed& parsed, const Options& options, const World& world,
       return DrainCommand(parsed.config, world);
     case Command::kStatus:
       return StatusCommand(parsed.config, world);
-    case Command::kDoctor: {
-      const std::unique_ptr<Network> network = MakePosixNetwork();
-      const std::unique_ptr<Machine> machine = MakeLinuxMachine();
-      World seeing = world;
-      seeing.network = network.get();
-      seeing.machine = machine.get();
-      return DoctorCommand(parsed.config, seeing);
-    }
+    case Command::kDoctor:
+      return DoctorCommand(parsed.config, world);
     case Command::kConnect:
       return ConnectCommand(parsed.config, world);
     case Command::kExec:
@@ -278,7 +275,9 @@ int Main(const std::vector<std::string>& arguments) {
   const std::unique_ptr<Logger> log =
       MakeStderrLogger({.level = level.value_or(LogLevel::kInfo)}, RealClock());
   SystemRandom random;
-  const World world = RealWorld(log.get(), &random, &signals);
+  const std::unique_ptr<Network> network = MakePosixNetwork();
+  const std::unique_ptr<Machine> machine = MakeLinuxMachine();
+  const World world = RealWorld(log.get(), &random, &signals, network.get(), machine.get());
   if (!parsed.ok()) {
     PrintError(world, parsed.status().message());
     if (child == nullptr) return kExitUsage;

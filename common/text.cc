@@ -1,6 +1,8 @@
 #include "common/text.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -16,13 +18,35 @@ size_t Width(const std::string& cell) {
   }));
 }
 
+// As the Cluster tab has it (cluster_tab/dom.js).
+bool IsUnseen(uint32_t code) {
+  constexpr std::pair<uint32_t, uint32_t> kRanges[] = {{0x00, 0x1f},     {0x7f, 0x9f},
+                                                       {0x200b, 0x200f}, {0x2028, 0x202e},
+                                                       {0x2060, 0x2069}, {0xfeff, 0xfeff}};
+  return std::any_of(std::begin(kRanges), std::end(kRanges), [code](const auto& range) {
+    return range.first <= code && code <= range.second;
+  });
+}
+
 }  // namespace
 
 std::string Printable(absl::string_view text) {
-  std::string line = ValidUtf8(text);
-  std::replace_if(
-      line.begin(), line.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  const std::string valid = ValidUtf8(text);
+  std::string line;
+  for (size_t i = 0; i < valid.size();) {
+    const auto lead = static_cast<unsigned char>(valid[i]);
+    const size_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    uint32_t code = bytes == 1 ? lead : lead & (0x7fu >> bytes);
+    for (size_t k = 1; k < bytes; ++k) {
+      code = code << 6 | (static_cast<unsigned char>(valid[i + k]) & 0x3f);
+    }
+    if (IsUnseen(code)) {
+      line.push_back('?');
+    } else {
+      line.append(valid, i, bytes);
+    }
+    i += bytes;
+  }
   return line;
 }
 
@@ -80,9 +104,10 @@ std::string HumanBytes(uint64_t bytes) {
 std::string HumanDuration(absl::Duration duration) {
   const int64_t seconds = absl::ToInt64Seconds(duration + absl::Milliseconds(999));
   if (seconds < 100) return absl::StrCat(seconds, " s");
-  const int64_t minutes = (seconds + 30) / 60;
+  const int64_t minutes = seconds / 60 + (seconds % 60 >= 30 ? 1 : 0);
   if (minutes < 60) return absl::StrCat(minutes, " min");
-  return absl::StrCat(minutes / 60, " h ", minutes % 60, " min");
+  if (minutes < 48 * 60) return absl::StrCat(minutes / 60, " h ", minutes % 60, " min");
+  return absl::StrCat(minutes / (24 * 60), " d");
 }
 
 std::string Counted(uint64_t count, absl::string_view noun) {

@@ -59,23 +59,6 @@ Walk WalkTheWay(const Target& target, const Senses& senses, Evidence* evidence) 
   return walk;
 }
 
-Senses MakeSenses(const AgentConfig& config, const World& world, absl::Duration timeout) {
-  Senses senses;
-  senses.network = world.network;
-  senses.machine = world.machine;
-  senses.clock = world.clock;
-  senses.environment = world.environment;
-  senses.describe_collector = [&config, &world, timeout] {
-    ingest::v1::DescribeCollectorRequest request;
-    request.set_agent_version(world.version);
-    return world.describe_collector(config, request, timeout);
-  };
-  senses.describe_nobody = [&config, &world, timeout] {
-    return world.describe(config, ingest::v1::DescribeNodeRequest(), timeout).status();
-  };
-  return senses;
-}
-
 void LookAtNode(const AgentConfig& config, const World& world, const NodeFacts& node,
                 const Walk& walk, absl::Duration timeout, std::vector<Finding>* findings) {
   constexpr const char* kLayers[] = {"logdir",  "permissions", "files",
@@ -106,12 +89,7 @@ void LookAtNode(const AgentConfig& config, const World& world, const NodeFacts& 
 
 }  // namespace
 
-int DoctorCommand(const AgentConfig& config, const World& world) {
-  const absl::StatusOr<NodeFacts> node = NodeOf(config, world);
-  if (!node.ok()) {
-    PrintError(world, node.status().message());
-    return kExitUsage;
-  }
+Target TargetOf(const AgentConfig& config, const World& world, absl::Duration timeout) {
   Target target;
   std::tie(target.host, target.port) = *SplitAddress(config.collector);
   target.use_proxy = config.values.use_proxy;
@@ -119,15 +97,42 @@ int DoctorCommand(const AgentConfig& config, const World& world) {
   target.store = config.store;
   target.own_host_name = ValidUtf8(world.host_name);
   target.own_version = world.version;
-  target.timeout = std::min(config.values.connect_timeout, target.timeout);
+  target.timeout = timeout;
+  return target;
+}
 
-  const Senses senses = MakeSenses(config, world, target.timeout);
+Senses SensesOf(const AgentConfig& config, const World& world, absl::Duration timeout) {
+  Senses senses;
+  senses.network = world.network;
+  senses.machine = world.machine;
+  senses.clock = world.clock;
+  senses.environment = world.environment;
+  senses.describe_collector = [&config, &world, timeout] {
+    ingest::v1::DescribeCollectorRequest request;
+    request.set_agent_version(world.version);
+    return world.describe_collector(config, request, timeout);
+  };
+  senses.describe_nobody = [&config, &world, timeout] {
+    return world.describe(config, ingest::v1::DescribeNodeRequest(), timeout).status();
+  };
+  return senses;
+}
+
+int DoctorCommand(const AgentConfig& config, const World& world) {
+  const absl::StatusOr<NodeFacts> node = NodeOf(config, world);
+  if (!node.ok()) {
+    PrintError(world, node.status().message());
+    return kExitUsage;
+  }
+  const absl::Duration timeout = std::min(config.values.connect_timeout, absl::Seconds(5));
+  const Target target = TargetOf(config, world, timeout);
+  const Senses senses = SensesOf(config, world, timeout);
   Evidence evidence;
   Walk walk = WalkTheWay(target, senses, &evidence);
   Report report;
   report.collector = config.collector;
   report.findings = walk.findings;
-  LookAtNode(config, world, *node, walk, target.timeout, &report.findings);
+  LookAtNode(config, world, *node, walk, timeout, &report.findings);
   report.advice = WhereToOpen(target, senses, evidence, walk.answered);
   *world.out << (config.values.json ? ReportJson(report) : ReportText(report));
   return report.failure() == nullptr ? kExitGood : kExitFailed;

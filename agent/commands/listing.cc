@@ -110,6 +110,13 @@ LocalFiles ListLocalFiles(const AgentConfig& config, const World& world, Listed 
   return local;
 }
 
+absl::Status ExpectStore(const AgentConfig& config, const std::string& store_id) {
+  if (config.store.empty() || store_id == config.store) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("the collector at ", config.collector,
+                                                    " has the store ", store_id, ", not ",
+                                                    config.store, " as --store says"));
+}
+
 absl::StatusOr<KeptStreams> AskCollector(const AgentConfig& config, const NodeFacts& node,
                                          absl::Duration timeout, const World& world) {
   KeptStreams kept;
@@ -123,11 +130,7 @@ absl::StatusOr<KeptStreams> AskCollector(const AgentConfig& config, const NodeFa
         world.describe(config, request, timeout);
     if (absl::IsNotFound(page.status())) return kept;
     RETURN_IF_ERROR(page.status());
-    if (!config.store.empty() && page->store_id() != config.store) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the collector at ", config.collector, " has the store ", page->store_id(),
-                       ", not ", config.store, " as --store says"));
-    }
+    RETURN_IF_ERROR(ExpectStore(config, page->store_id()));
     kept.node = page->node();
     kept.agents.assign(page->agents().begin(), page->agents().end());
     kept.asset_bytes_max = page->asset_bytes_max();

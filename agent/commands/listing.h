@@ -54,8 +54,11 @@ uint64_t DurableOf(const TailedFile& file, const ingest::v1::StreamDescription& 
 // Whether all of it is.
 bool IsDurable(const TailedFile& file, const ingest::v1::StreamDescription& stream);
 
+// FailedPrecondition if a collector whose store is `store_id` is not the one that --store names.
+absl::Status ExpectStore(const AgentConfig& config, const std::string& store_id);
+
 // All pages. Unavailable if the collector was not reached within `timeout`, naming address and
-// reason; FailedPrecondition if it is not the store that --store names.
+// reason; FailedPrecondition as above.
 absl::StatusOr<KeptStreams> AskCollector(const AgentConfig& config, const NodeFacts& node,
                                          absl::Duration timeout, const World& world);
 

@@ -5,8 +5,11 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "agent/commands/cluster_answer.h"
+#include "agent/commands/cluster_text.h"
 #include "agent/commands/listing.h"
 #include "common/text.h"
+#include "common/utf8.h"
 
 namespace tributary::agent {
 namespace {
@@ -55,7 +58,8 @@ std::string NameOf(const StreamKey& key) {
   return key.first.empty() ? key.second : absl::StrCat(key.first, "=", key.second);
 }
 
-std::string Json(const std::vector<Row>& rows, const std::string& node) {
+// `cluster` is the collector's own JSON.
+std::string Json(const std::vector<Row>& rows, const std::string& node, absl::string_view cluster) {
   std::string json = absl::StrCat("{\"node\":", JsonString(node), ",\"streams\":[");
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
@@ -66,7 +70,7 @@ std::string Json(const std::vector<Row>& rows, const std::string& node) {
                     ",\"received\":", row.received, ",\"durable\":", row.durable,
                     ",\"state\":", JsonString(row.state.empty() ? "not_opened" : row.state), "}");
   }
-  return absl::StrCat(json, "]}\n");
+  return absl::StrCat(json, "],\"cluster\":", cluster, "}\n");
 }
 
 std::string Text(const std::vector<Row>& rows, const std::string& node) {
@@ -96,9 +100,20 @@ std::string Text(const std::vector<Row>& rows, const std::string& node) {
   return absl::StrCat(text, "\n");
 }
 
+int ShowCluster(const AgentConfig& config, const World& world) {
+  const absl::StatusOr<ClusterAnswer> cluster = AskCluster(config, /*node=*/"", world);
+  if (!cluster.ok()) {
+    PrintError(world, cluster.status().message());
+    return kExitFailed;
+  }
+  *world.out << (config.values.json ? absl::StrCat(cluster->json, "\n") : ClusterText(*cluster));
+  return kExitGood;
+}
+
 }  // namespace
 
 int StatusCommand(const AgentConfig& config, const World& world) {
+  if (config.values.cluster) return ShowCluster(config, world);
   const absl::StatusOr<NodeFacts> node = NodeOf(config, world);
   if (!node.ok()) {
     PrintError(world, node.status().message());
@@ -115,7 +130,17 @@ int StatusCommand(const AgentConfig& config, const World& world) {
   for (const std::string& problem : local.problems) PrintError(world, problem);
   for (const std::string& line : local.left_out) PrintError(world, line);
   const std::vector<Row> rows = Join(local, *kept);
-  *world.out << (config.values.json ? Json(rows, kept->node) : Text(rows, kept->node));
+  // A node that has only services is not among those that have files.
+  const std::string name = kept->node.empty() ? ValidUtf8(node->node.value) : kept->node;
+  const absl::StatusOr<ClusterAnswer> cluster = AskCluster(config, name, world);
+  if (!cluster.ok()) {
+    PrintError(world, absl::StrCat("services are not known: ", cluster.status().message()));
+  }
+  if (config.values.json) {
+    *world.out << Json(rows, kept->node, cluster.ok() ? cluster->json : "null");
+  } else {
+    *world.out << Text(rows, kept->node) << (cluster.ok() ? NodeText(*cluster) : "");
+  }
   return kExitGood;
 }
 

@@ -6,7 +6,9 @@
 
 namespace tributary::agent {
 
-// `tributary-agent status`: each file beside what the collector has of it.
+// `tributary-agent status`: each file beside what the collector has of it, and the node's services;
+// kExitFailed if the collector does not tell of the files. With --cluster instead all nodes,
+// services and conflicts; kExitFailed if it does not tell of them.
 int StatusCommand(const AgentConfig& config, const World& world);
 
 }  // namespace tributary::agent

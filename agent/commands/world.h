@@ -86,7 +86,7 @@ struct World {
       const AgentConfig& config, const ingest::v1::DescribeCollectorRequest& request,
       absl::Duration timeout)>
       describe_collector;
-  // For doctor; used by the main thread.
+  // For doctor and status; used by the main thread.
   Network* network = nullptr;
   Machine* machine = nullptr;
   // Serves `board` as the configuration says. Null: this program has no admin page.

@@ -140,11 +140,9 @@ Finding CheckPage(const Target& target, const Senses& senses, Evidence* evidence
   if (!connection.ok()) {
     return Fails(kLayer, std::string(connection.status().message()), "try again");
   }
-  const auto bytes = Ask(connection->get(),
-                         absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: ", TargetText(target),
-                                      "\r\nUser-Agent: tributary-agent/", target.own_version,
-                                      "\r\nAccept: */*\r\nConnection: close\r\n\r\n"),
-                         {.head_only = true});
+  const auto bytes =
+      Ask(connection->get(), GetRequest(TargetText(target), path, target.own_version),
+          {.head_only = true});
   const auto answer = bytes.ok() ? ParseHttpAnswer(*bytes) : std::nullopt;
   if (!answer.has_value())
     return Fails(kLayer, absl::StrCat(path, " is not answered"), "try again");

@@ -146,9 +146,7 @@ Finding CheckHttp(const Target& target, const Senses& senses, Evidence* evidence
   constexpr char kLayer[] = "http";
   const absl::Duration began = senses.clock->Monotonic();
   const auto bytes = Ask(evidence->connection.get(),
-                         absl::StrCat("GET /healthz HTTP/1.1\r\nHost: ", TargetText(target),
-                                      "\r\nUser-Agent: tributary-agent/", target.own_version,
-                                      "\r\nAccept: */*\r\nConnection: close\r\n\r\n"));
+                         GetRequest(TargetText(target), "/healthz", target.own_version));
   evidence->connection.reset();
   if (absl::IsDeadlineExceeded(bytes.status())) {
     return Fails(kLayer,

@@ -14,15 +14,18 @@
 namespace tributary::agent {
 namespace {
 
+// What is longer is no head: an answer that never ends one is not searched again and again.
+constexpr size_t kHeadBytesMax = 64 << 10;
+
 struct Head {
-  HttpAnswer answer;
-  size_t bytes = 0;  // up to and with the empty line
+  HttpAnswer answer;  // without its body
+  size_t bytes = 0;   // up to and with the empty line
   std::optional<uint64_t> content_length;
 };
 
 std::optional<Head> ParseHead(absl::string_view bytes) {
   if (!absl::StartsWith(bytes, "HTTP/1.")) return std::nullopt;
-  const size_t end = bytes.find("\r\n\r\n");
+  const size_t end = bytes.substr(0, kHeadBytesMax).find("\r\n\r\n");
   if (end == absl::string_view::npos) return std::nullopt;
   Head head;
   head.bytes = end + 4;
@@ -49,15 +52,16 @@ std::optional<Head> ParseHead(absl::string_view bytes) {
       head.content_length = length;
     }
   }
-  head.answer.body = std::string(bytes.substr(head.bytes));
   return head;
 }
 
-bool IsComplete(absl::string_view bytes, const AskOptions& options) {
+// How many bytes the answer that begins with `bytes` has; nullopt while its head is not complete.
+std::optional<size_t> AnswerBytes(absl::string_view bytes, const AskOptions& options) {
   const std::optional<Head> head = ParseHead(bytes);
-  if (head.has_value() && options.head_only) return true;
-  return head.has_value() && head->content_length.has_value() &&
-         head->answer.body.size() >= *head->content_length;
+  if (!head.has_value()) return std::nullopt;
+  if (options.head_only) return head->bytes;
+  const uint64_t rest = head->content_length.value_or(options.bytes_max);
+  return head->bytes + std::min<uint64_t>(rest, options.bytes_max);
 }
 
 }  // namespace
@@ -65,6 +69,8 @@ bool IsComplete(absl::string_view bytes, const AskOptions& options) {
 std::optional<HttpAnswer> ParseHttpAnswer(absl::string_view bytes) {
   std::optional<Head> head = ParseHead(bytes);
   if (!head.has_value()) return std::nullopt;
+  head->answer.body = std::string(bytes.substr(head->bytes));
+  head->answer.whole = head->answer.body.size() >= head->content_length.value_or(0);
   return std::move(head->answer);
 }
 
@@ -96,15 +102,24 @@ std::string TlsGreeting() {
   return absl::StrCat("\x16\x03\x01", length(message.size()), message);
 }
 
+std::string GetRequest(absl::string_view authority, absl::string_view path,
+                       absl::string_view version) {
+  return absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: ", authority,
+                      "\r\nUser-Agent: tributary-agent/", version,
+                      "\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+}
+
 absl::StatusOr<std::string> Ask(Connection* connection, absl::string_view request,
                                 const AskOptions& options) {
   RETURN_IF_ERROR(connection->Send(request));
   std::string bytes;
-  while (bytes.size() < options.bytes_max && !IsComplete(bytes, options)) {
+  std::optional<size_t> wanted;
+  while (bytes.size() < std::min(options.bytes_max, wanted.value_or(options.bytes_max))) {
     const absl::StatusOr<std::string> part = connection->Receive();
     if (!part.ok() && bytes.empty()) return part.status();
     if (!part.ok() || part->empty()) break;
     bytes += *part;
+    if (!wanted.has_value()) wanted = AnswerBytes(bytes, options);
   }
   bytes.resize(std::min(bytes.size(), options.bytes_max));
   return bytes;

@@ -1,4 +1,4 @@
-// The beginning of what an unknown server answers to an HTTP request.
+// What an unknown server answers to an HTTP request.
 #ifndef TRIBUTARY_AGENT_DOCTOR_HTTP_ANSWER_H_
 #define TRIBUTARY_AGENT_DOCTOR_HTTP_ANSWER_H_
 
@@ -17,6 +17,8 @@ struct HttpAnswer {
   std::string server;
   // As far as it was read; still in chunks, if it came in such.
   std::string body;
+  // As many bytes as the answer said that it has; also if it did not say.
+  bool whole = false;
 };
 
 // What is there so far of an answer over HTTP/1; nullopt if its head is not complete or it is no
@@ -28,6 +30,11 @@ absl::string_view ForeignProtocol(absl::string_view bytes);
 
 // A ClientHello that a server of TLS answers, if only with an alert.
 std::string TlsGreeting();
+
+// One that ends the connection with its answer. `authority` is HOST:PORT, `path` begins with a
+// slash and is encoded, `version` is the agent's.
+std::string GetRequest(absl::string_view authority, absl::string_view path,
+                       absl::string_view version);
 
 struct AskOptions {
   // The answer ends with its head, as that to CONNECT.

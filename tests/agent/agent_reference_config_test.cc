@@ -47,7 +47,7 @@ TEST(AgentReferenceConfigTest, EveryLineMayBeUncommented) {
   ASSERT_TRUE(line.ok()) << line.status();
   int from_file = 0;
   // Only these can be no keys: of one command, and about one thing.
-  const std::set<std::string> only_flags = {"config", "once",  "json",  "service",
+  const std::set<std::string> only_flags = {"config", "once",  "json",  "cluster", "service",
                                             "port",   "range", "fixed", "mode"};
   for (const Options::Effective& option : options.EffectiveValues()) {
     if (only_flags.contains(option.name)) continue;

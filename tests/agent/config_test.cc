@@ -106,6 +106,17 @@ TEST_F(AgentConfigTest, DoctorNeedsNoAgreementAndNoLogdir) {
   EXPECT_THAT(Error({"doctor", "--collector", "head"}), HasSubstr("HOST:PORT"));
 }
 
+TEST_F(AgentConfigTest, StatusOfTheClusterNeedsNoLogdir) {
+  const auto config = Parse({"status", "--cluster", "--collector", "localhost:6006"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->values.cluster);
+  EXPECT_THAT(Error({"status", "--collector", "localhost:6006"}),
+              AllOf(HasSubstr("--logdir: missing"), HasSubstr("or --cluster")));
+  EXPECT_THAT(Error({"status", "--cluster", "--collector", "head:6006"}), HasSubstr("--plaintext"));
+  EXPECT_THAT(Error({"drain", "--cluster", "--collector", "localhost:6006"}),
+              HasSubstr("--cluster"));
+}
+
 TEST_F(AgentConfigTest, ConnectListensOnLoopbackUnlessAgreedOtherwise) {
   const std::vector<std::string> base = {"connect", "--collector", "head:6006", "--plaintext"};
   const auto with = [&](std::vector<std::string> more) {

@@ -8,6 +8,12 @@ namespace {
 TEST(TextTest, Malicious_ANameCannotSteerTheTerminal) {
   EXPECT_EQ(Printable("a\x1b[2Jb\nc\td\x7f"), "a?[2Jb?c?d?");
   EXPECT_EQ(Printable("a\xff"), "a\xef\xbf\xbd");
+  // What terminals take for the beginning of a command, what is not seen, what turns letters round.
+  EXPECT_EQ(Printable("a\u009b\u200b\u202eb\u2066\ufeff"), "a???b??");
+  for (const char* seen : {"\u00a0", "\u00e9", "\u200a", "\u2010", "\u2027", "\u202f", "\u205f",
+                           "\u206a", "\u4e2d", "\U0001d4ca"}) {
+    EXPECT_EQ(Printable(seen), seen);
+  }
   EXPECT_EQ(TextTable({"A"}, {{"x\ny"}}), "A\nx?y\n");
 }
 
@@ -42,6 +48,9 @@ TEST(TextTest, Durations) {
   EXPECT_EQ(HumanDuration(absl::Seconds(99)), "99 s");
   EXPECT_EQ(HumanDuration(absl::Seconds(100)), "2 min");
   EXPECT_EQ(HumanDuration(absl::Minutes(125)), "2 h 5 min");
+  EXPECT_EQ(HumanDuration(absl::Hours(47)), "47 h 0 min");
+  EXPECT_EQ(HumanDuration(absl::Hours(49)), "2 d");
+  EXPECT_EQ(HumanDuration(absl::InfiniteDuration()), "106751991167300 d");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -36,6 +37,25 @@ def screenshots():
     directory = BUILD / "results" / "screenshots"
     directory.mkdir(parents=True, exist_ok=True)
     return directory
+
+
+@pytest.fixture
+def many_agents(site, tmp_path):
+    """Starts sessions of many agents; they end with the test."""
+    started = []
+
+    def start(*arguments):
+        process = subprocess.Popen([sys.executable, pathlib.Path(__file__).parent / "many_agents.py", f"127.0.0.1:{site.port}", *map(str, arguments)],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield start
+    for process in started:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(30)
 
 
 @pytest.fixture

@@ -76,6 +76,11 @@ class Box:
     def start_notebook(self, node, knows_its_prefix):
         self.start_exec(node, "notebook", sys.executable, HERE / "gateway_service.py", "--port", "{port}", *(["{prefix}"] if knows_its_prefix else []))
 
+    def status(self, node):
+        """The whole cluster, asked for on a node."""
+        return subprocess.run([*self.on(node), AGENT, "status", "--cluster", "--collector", self.collector_of(node), "--plaintext"],
+                              check=True, capture_output=True, text=True, timeout=60).stdout
+
     def runs(self):
         return sorted(self.site.http.json("/data/runs"))
 
@@ -174,6 +179,7 @@ def test_cluster_in_a_box(box):
     for conflict in conflicts:
         assert conflict["wanted"] == "6006"
         assert "node0/tensorboard" in conflict["holders"][0]
+    assert "\n16 services; 7 conflicts\n" in box.status(NODES[5])
     # Dashboards.
     wait_for(box.answer, "all dashboards answer", seconds=60)
     assert seen_in_a_browser(box) == []

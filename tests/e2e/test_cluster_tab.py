@@ -1,9 +1,7 @@
 """The Cluster tab in a real browser, inside the stock UI: three real nodes, a thousand, and names that want to act."""
 
 import json
-import pathlib
 import socket
-import subprocess
 import sys
 import time
 
@@ -52,25 +50,6 @@ class Tab(Chromium):
 def browser():
     with Tab() as made:
         yield made
-
-
-@pytest.fixture
-def many_agents(site, tmp_path):
-    """Starts sessions of many agents; they end with the test."""
-    started = []
-
-    def start(*arguments):
-        process = subprocess.Popen([sys.executable, pathlib.Path(__file__).parent / "many_agents.py", f"127.0.0.1:{site.port}", *map(str, arguments)],
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        started.append(process)
-        assert process.stdout.readline() == "ready\n"
-        return process
-
-    yield start
-    for process in started:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait(30)
 
 
 def write_points(path, points=300, damaged=False):

@@ -155,6 +155,12 @@ def with_files(directory, **files):
     return ["unshare", "-m", "sh", "-c", " && ".join([*lines, 'exec "$@"']), "sh"]
 
 
+def status(target, *flags, within=(), env=None):
+    """`status --cluster`, which goes the doctor's way."""
+    return subprocess.run([*map(str, within), str(AGENT), "status", "--cluster", "--collector", target, *flags], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, **(env or {})})
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return taken.getsockname()[1]
@@ -337,8 +343,10 @@ def test_a_proxy_of_the_environment_that_connects(site, listen):
         splice(connection, int(request.split()[1].split(b":")[1]))
 
     site.start_collector()
-    doctor = Doctor(f"127.0.0.1:{site.port}", "--use-proxy", env={"https_proxy": f"127.0.0.1:{listen(connect)}"}).good()
+    proxy = {"https_proxy": f"127.0.0.1:{listen(connect)}"}
+    doctor = Doctor(f"127.0.0.1:{site.port}", "--use-proxy", env=proxy).good()
     assert "through the proxy" in doctor.layers["tcp"]["found"]
+    assert status(f"127.0.0.1:{site.port}", "--use-proxy", env=proxy).returncode == 0
 
 
 # --- The collector that answers.
@@ -450,6 +458,10 @@ def test_browsers_are_refused_by_a_name_that_is_not_the_collectors(site, tmp_pat
     doctor.fails("page", "refused by the name tensorboard.example.org", "--allowed_hosts tensorboard.example.org")
     assert doctor.answer["url"] == f"http://127.0.0.1:{site.port}/"
     assert site.http.request("/")[0] == 200
+    # The status of a cluster is to be had all the same, with URLs that open.
+    site.start_agent("n1", tmp_path)
+    wait_for(lambda: site.http.json("/api/v1/cluster")["nodes"], "the node has joined")
+    assert f"http://127.0.0.1:{site.port}/api/v1/cluster?node=NODE" in status(f"tensorboard.example.org:{site.port}", "--plaintext", within=within).stdout
     site.collector.stop()
     site.start_collector("--allowed_hosts", "tensorboard.example.org")
     doctor = Doctor(f"tensorboard.example.org:{site.port}", within=within).good()

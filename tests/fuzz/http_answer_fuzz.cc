@@ -41,7 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto again = ParseHttpAnswer(second);
   CHECK(answer.has_value() == again.has_value(), "split ", data[0] % 16);
   if (answer.has_value()) {
-    CHECK(answer->status == again->status && answer->server == again->server, "differ");
+    CHECK(answer->status == again->status && answer->server == again->server &&
+              answer->whole == again->whole,
+          "differ");
     CHECK(answer->status >= 100 && answer->status <= 999, answer->status);
   }
   ForeignProtocol(bytes);

@@ -16,6 +16,7 @@
 #include "agent/commands/world.h"
 #include "agent/config.h"
 #include "common/mutex.h"
+#include "tests/agent/doctor/fakes.h"
 #include "tests/support/capture_logger.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_file_system.h"
@@ -94,6 +95,17 @@ class CommandHarness : public ::testing::Test {
     world_.become_guest = [] { return absl::OkStatus(); };
     world_.describe = [this](const AgentConfig&, const ingest::v1::DescribeNodeRequest& request,
                              absl::Duration) { return Describe(request); };
+    world_.describe_collector =
+        [this](const AgentConfig&, const ingest::v1::DescribeCollectorRequest& request,
+               absl::Duration) -> absl::StatusOr<ingest::v1::DescribeCollectorResponse> {
+      EXPECT_EQ(request.agent_version(), "1.2.3");
+      if (!describe_error_.ok()) return describe_error_;
+      return collector_;
+    };
+    world_.network = &network_;
+    world_.machine = &machine_;
+    collector_.set_collector_version("1.2.3");
+    collector_.set_store_id("store");
     kept_.set_node("host1");
     kept_.set_store_id("store");
   }
@@ -153,6 +165,9 @@ class CommandHarness : public ::testing::Test {
   std::map<std::string, std::string> variables_;
   std::ostringstream out_;
   std::ostringstream err_;
+  FakeNetwork network_;
+  FakeMachine machine_;
+  ingest::v1::DescribeCollectorResponse collector_;
   ingest::v1::DescribeNodeResponse kept_;
   absl::Status describe_error_;
   std::vector<Options::Effective> effective_;

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 
 #include "tests/agent/commands/command_harness.h"
-#include "tests/agent/doctor/fakes.h"
 
 namespace tributary::agent {
 namespace {
@@ -15,19 +14,9 @@ using ::testing::Not;
 class DoctorTest : public CommandHarness {
  protected:
   DoctorTest() {
-    world_.network = &network_;
-    world_.machine = &machine_;
-    world_.describe_collector = [this](const AgentConfig&,
-                                       const ingest::v1::DescribeCollectorRequest& request,
-                                       absl::Duration) {
-      EXPECT_EQ(request.agent_version(), "1.2.3");
-      return collector_;
-    };
     network_.names.insert_or_assign("head", std::vector<std::string>{"10.0.0.5"});
     network_.ends.insert_or_assign("10.0.0.5",
                                    std::deque<std::string>{"HTTP/1.1 200 OK\r\n\r\nok\n"});
-    collector_.set_collector_version("1.2.3");
-    collector_.set_store_id("store");
     collector_.set_host_name("head");
     collector_.set_clock_unix_nanos(absl::ToUnixNanos(clock_.Wall()));
   }
@@ -35,10 +24,6 @@ class DoctorTest : public CommandHarness {
     flags.insert(flags.begin(), {"doctor", "--collector", "head:6006"});
     return DoctorCommand(Config(flags), world_);
   }
-
-  FakeNetwork network_;
-  FakeMachine machine_;
-  ingest::v1::DescribeCollectorResponse collector_;
 };
 
 TEST_F(DoctorTest, AGoodWayFromALaptop) {

@@ -3,6 +3,7 @@
 #define TRIBUTARY_TESTS_AGENT_DOCTOR_FAKES_H_
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,14 +16,22 @@
 
 namespace tributary::agent {
 
-// Says what it was made with, part by part, and then closes, or fails.
+// What a server says to a request.
+using Server = std::function<std::string(const std::string& request)>;
+
+// Says what it was made with, part by part, and then closes, or fails. A server, if there is one,
+// answers what is sent.
 class FakeConnection : public Connection {
  public:
   explicit FakeConnection(std::deque<std::string> answers, absl::Status end = absl::OkStatus(),
-                          std::string tls_answer = "")
-      : answers_(std::move(answers)), end_(std::move(end)), tls_answer_(std::move(tls_answer)) {}
+                          std::string tls_answer = "", Server server = nullptr)
+      : answers_(std::move(answers)),
+        end_(std::move(end)),
+        tls_answer_(std::move(tls_answer)),
+        server_(std::move(server)) {}
   absl::Status Send(absl::string_view bytes) override {
     if (bytes[0] == 0x16 && !tls_answer_.empty()) answers_.push_back(tls_answer_);
+    if (server_) answers_.push_back(server_(std::string(bytes)));
     sent += std::string(bytes);
     return absl::OkStatus();
   }
@@ -41,6 +50,7 @@ class FakeConnection : public Connection {
   std::deque<std::string> answers_;
   const absl::Status end_;
   const std::string tls_answer_;
+  const Server server_;
 };
 
 class FakeNetwork : public Network {
@@ -56,13 +66,14 @@ class FakeNetwork : public Network {
     const auto found = ends.find(endpoint.ip);
     if (found == ends.end()) return absl::UnavailableError("Connection refused");
     if (!found->second.ok()) return found->second.status();
-    return std::make_unique<FakeConnection>(*found->second, said_last, greets_tls_with);
+    return std::make_unique<FakeConnection>(*found->second, said_last, greets_tls_with, server);
   }
   std::vector<std::string> OwnAddresses() override { return own; }
 
   std::map<std::string, absl::StatusOr<std::vector<std::string>>> names;
   // By IP: what is answered there, or why it is not reached.
   std::map<std::string, absl::StatusOr<std::deque<std::string>>> ends;
+  Server server;  // at all of them
   absl::Status said_last;
   std::string greets_tls_with;  // empty: not at all
   std::vector<std::string> own = {"10.0.0.7"};

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "agent/doctor/proxy_rules.h"
 #include "tests/agent/doctor/fakes.h"
 
@@ -34,6 +35,12 @@ TEST(HttpAnswerTest, AskEndsWithTheContent) {
   EXPECT_EQ(connection.sent, "GET /");
 }
 
+TEST(HttpAnswerTest, AnAnswerThatBreaksOffIsNotWhole) {
+  EXPECT_FALSE(ParseHttpAnswer("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok")->whole);
+  EXPECT_TRUE(ParseHttpAnswer("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n")->whole);
+  EXPECT_TRUE(ParseHttpAnswer("HTTP/1.1 200 OK\r\n\r\n")->whole);
+}
+
 TEST(HttpAnswerTest, AskForAHeadLeavesWhatFollows) {
   FakeConnection connection({"HTTP/1.1 200 Connection established\r\n\r\n", "tunnel"});
   EXPECT_TRUE(Ask(&connection, "CONNECT", {.head_only = true}).ok());
@@ -50,6 +57,20 @@ TEST(HttpAnswerTest, AskFailsOnlyIfNothingCame) {
 TEST(HttpAnswerTest, Malicious_AnEndlessAnswerIsCut) {
   FakeConnection connection(std::deque<std::string>(1000, std::string(10'000, 'x')));
   EXPECT_EQ(Ask(&connection, "x")->size(), 64u << 10);
+}
+
+TEST(HttpAnswerTest, Malicious_AHeadIsNotLookedForWithoutEnd) {
+  const std::string begin = "HTTP/1.1 200 OK\r\nX: ";
+  EXPECT_TRUE(ParseHttpAnswer(begin + std::string(60'000, 'x') + "\r\n\r\n").has_value());
+  EXPECT_FALSE(ParseHttpAnswer(begin + std::string(70'000, 'x') + "\r\n\r\n").has_value());
+}
+
+TEST(HttpAnswerTest, Malicious_LengthsThatOverflow) {
+  for (const char* length : {"18446744073709551615", "18446744073709551616", "-1"}) {
+    FakeConnection connection(
+        {absl::StrCat("HTTP/1.1 200 OK\r\nContent-Length: ", length, "\r\n\r\nok")});
+    EXPECT_EQ(ParseHttpAnswer(*Ask(&connection, "x"))->body, "ok") << length;
+  }
 }
 
 TEST(ProxyRulesTest, TheOrderOfGrpc) {
