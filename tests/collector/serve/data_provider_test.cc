@@ -338,7 +338,8 @@ TEST_F(DataProviderTest, DataLoss_OneUnreadableFileHidesOnlyItsPoints) {
   ASSERT_THAT(Names(read), ElementsAre("a/t", "b/t"));
   EXPECT_EQ(read.runs(0).tags(0).data().step_size(), 0);
   EXPECT_EQ(read.runs(1).tags(0).data().value(0).string_val(0), "there");
-  EXPECT_THAT(metrics_.Text(), HasSubstr("tributary_collector_data_provider_points_unreadable_total 1"));
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr("tributary_collector_data_provider_points_unreadable_total 1"));
 }
 
 TEST_F(DataProviderTest, DataLoss_AnUnreadableBlobSaysSo) {
