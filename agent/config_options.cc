@@ -43,7 +43,8 @@ Options::Program AgentProgram() {
            {"exec",
             "Runs COMMAND, a TensorBoard or any web page, on a port that nobody else has in the "
             "cluster: {port} and {prefix} in its arguments are replaced, PORT is set in its "
-            "environment. It opens from the collector's URL. Returns its exit code",
+            "environment. It opens from the collector's URL, also if it listens on another port "
+            "after all. Returns its exit code",
             ""},
            {"register",
             "The same for a service that runs already on --port, until this is told to stop", ""},

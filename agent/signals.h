@@ -20,6 +20,11 @@ struct ReceivedSignal {
   bool from_process = false;
 };
 
+// Whether it asks a program to end: TERM, INT or HUP.
+inline bool AsksToEnd(const ReceivedSignal& signal) {
+  return signal.number == SIGTERM || signal.number == SIGINT || signal.number == SIGHUP;
+}
+
 // Waited on by the main thread.
 class Signals {
  public:

@@ -88,6 +88,13 @@ std::string ProgramName(const std::string& process) {
 
 }  // namespace
 
+bool AcceptsLocal(const ListeningSocket& socket) {
+  for (const absl::string_view ip : {"0.0.0.0", "::", "127.0.0.1", "::1", "::ffff:127.0.0.1"}) {
+    if (socket.ip == ip) return true;
+  }
+  return false;
+}
+
 std::vector<ListeningSocket> ParseSocketTable(absl::string_view table) {
   std::vector<ListeningSocket> sockets;
   for (const absl::string_view line : absl::StrSplit(table, '\n')) {

@@ -19,8 +19,11 @@ struct ListeningSocket {
   // The process that holds it; 0 and empty if the system does not tell, as for those of other
   // users.
   int64_t pid = 0;
-  std::string program;
+  std::string program = {};
 };
+
+// Whether a connection to 127.0.0.1 or ::1 gets there.
+bool AcceptsLocal(const ListeningSocket& socket);
 
 // All of this network namespace, by their processes where the system tells.
 std::vector<ListeningSocket> ListeningSockets();

@@ -1,7 +1,6 @@
 #include "agent/commands/connect.h"
 
 #include <algorithm>
-#include <csignal>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -57,8 +56,7 @@ int ConnectCommand(const AgentConfig& config, const World& world) {
   }
   for (;;) {
     const auto signal = world.signals->Wait(absl::InfiniteDuration());
-    if (!signal.has_value()) continue;
-    if (signal->number == SIGTERM || signal->number == SIGINT || signal->number == SIGHUP) break;
+    if (signal.has_value() && AsksToEnd(*signal)) break;
   }
   return kExitGood;
 }

@@ -1,7 +1,6 @@
 #include "agent/commands/drain.h"
 
 #include <algorithm>
-#include <csignal>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -58,10 +57,7 @@ class Drain {
       // Many streams are many pages: the collector has other work too.
       const absl::Duration pause = std::max(kAskEvery, 10 * (now - asked));
       const std::optional<ReceivedSignal> signal = world_.signals->Wait(std::min(pause, end - now));
-      if (signal.has_value() &&
-          (signal->number == SIGTERM || signal->number == SIGINT || signal->number == SIGHUP)) {
-        return Report(kExitFailed);
-      }
+      if (signal.has_value() && AsksToEnd(*signal)) return Report(kExitFailed);
     }
   }
 

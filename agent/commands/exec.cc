@@ -1,8 +1,8 @@
 #include "agent/commands/exec.h"
 
 #include <algorithm>
-#include <csignal>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -15,12 +15,7 @@ namespace tributary::agent {
 namespace {
 
 constexpr uint32_t kClaim = 1;
-constexpr absl::Duration kAskCollectorFor = absl::Seconds(5);
-constexpr absl::Duration kLookEvery = absl::Milliseconds(100);
-constexpr absl::Duration kLookSeldom = absl::Seconds(1);
 constexpr int kTriesMax = 5;
-constexpr uint16_t kRangeFirst = 6006;
-constexpr uint16_t kRangeLast = 7005;
 
 }  // namespace
 
@@ -43,29 +38,31 @@ int ExecCommand::Run() {
     return kExitUsage;
   }
   node_ = node->node.value;
-  taken_ = world_.ports->Taken();
   desk_ = MakeServiceDesk(config_, world_, *node);
+  PlaceSearch search(config_, world_, node_, MakeClaim(), desk_.get());
   int code = kExitFailed;
   for (int attempt = 1;; ++attempt) {
-    Place place;
-    if (const std::optional<int> refused = FindPlace(&place)) {
+    PlaceSearch::Found found = search.Find();
+    if (const int* const refused = std::get_if<int>(&found)) {
       code = *refused;
       break;
     }
-    if (const absl::Status started = StartCommand(place); !started.ok()) {
+    place_ = std::get<ServicePlace>(std::move(found));
+    Tell(place_.conflict, &conflict_told_);
+    if (const absl::Status started = StartCommand(); !started.ok()) {
       PrintError(world_, started.message());
       code = absl::IsNotFound(started) ? 127 : 126;  // as a shell does
       break;
     }
-    code = Watch(&place);
+    code = Watch();
     // Another program was faster: the command never had a chance on this number.
     const bool was_taken =
-        !listens_ && code != 0 && code < 128 && world_.ports->Taken().contains(place.port);
-    if (!was_taken || config_.service.fixed || attempt == kTriesMax) break;
-    PrintError(world_, absl::StrCat("port ", place.port,
+        listens_on_ == 0 && code != 0 && code < 128 && world_.ports->Taken().contains(place_.port);
+    if (!was_taken || told_to_end_ || config_.service.fixed || attempt == kTriesMax) break;
+    PrintError(world_, absl::StrCat("port ", place_.port,
                                     " was taken by another program; the command is started again "
                                     "on the next one"));
-    taken_.insert(place.port);
+    search.Exclude(place_.port);
   }
   desk_->Stop();
   return code;
@@ -77,145 +74,82 @@ cluster::v1::Claim ExecCommand::MakeClaim() const {
   if (claim.mode() == cluster::v1::SERVICE_MODE_UNSPECIFIED) {
     claim.set_mode(uses_prefix() ? cluster::v1::SERVICE_MODE_KEEP : cluster::v1::SERVICE_MODE_HOST);
   }
-  // Those that could be the answer are enough.
-  for (const uint16_t port : taken_) {
-    const bool in_range =
-        port >= (config_.service.range_first != 0 ? config_.service.range_first : kRangeFirst) &&
-        port <= (config_.service.range_last != 0 ? config_.service.range_last : kRangeLast);
-    if ((in_range || port == claim.wish()) && claim.taken_size() < 2'000) claim.add_taken(port);
-  }
   claim.set_command(ValidUtf8(absl::StrJoin(command_, " ")));
   return claim;
 }
 
-std::optional<int> ExecCommand::FindPlace(Place* place) {
-  std::optional<int> refused;
-  std::optional<Place> found = AskCollector(&refused);
-  if (refused.has_value()) return refused;
-  if (found.has_value()) {
-    *place = *std::move(found);
-    return std::nullopt;
-  }
-  return FindLocalPlace(place);
-}
-
-std::optional<ExecCommand::Place> ExecCommand::AskCollector(std::optional<int>* refused) {
-  const absl::Duration deadline = world_.clock->Monotonic() + kAskCollectorFor;
-  desk_->Claim(MakeClaim());
-  for (;;) {
-    const absl::Duration left = deadline - world_.clock->Monotonic();
-    const std::string refusal = desk_->session_refusal();
-    if (left <= absl::ZeroDuration() || !refusal.empty()) {
-      PrintError(world_, absl::StrCat(
-                             refusal.empty()
-                                 ? absl::StrCat("collector ", config_.collector, " does not answer")
-                                 : refusal,
-                             "; the command is started with a port that is free here"));
-      return std::nullopt;
-    }
-    world_.signals->Wait(left);
-    const std::optional<ServiceClient::Event> event = desk_->Take(kClaim);
-    if (!event.has_value()) continue;
-    if (event->refused.has_value()) {
-      PrintError(world_, event->refused->detail());
-      if (event->refused->reason() == cluster::v1::REFUSED_REASON_PORT_TAKEN) {
-        *refused = kExitFailed;
-      }
-      return std::nullopt;
-    }
-    const cluster::v1::Granted& granted = *event->granted;
-    Place place = {static_cast<uint16_t>(granted.port()), granted.prefix(), granted.url()};
-    if (granted.out_of_range()) place.port = world_.ports->AnyFree();
-    if (place.port != 0 && world_.ports->IsFree(place.port)) {
-      if (!granted.conflict().empty()) PrintError(world_, granted.conflict());
-      return place;
-    }
-    taken_.insert(place.port);
-    desk_->Claim(MakeClaim());
-  }
-}
-
-std::optional<int> ExecCommand::FindLocalPlace(Place* place) {
-  const ServiceOptions& service = config_.service;
-  place->prefix = absl::StrCat("/node/", PercentEncoded(node_), "/", service.name);
-  if (service.port != 0 && !taken_.contains(service.port) && world_.ports->IsFree(service.port)) {
-    place->port = service.port;
-    return std::nullopt;
-  }
-  if (service.fixed) {
-    PrintError(world_,
-               absl::StrCat("port ", service.port, " is held by another program of this node"));
-    return kExitFailed;
-  }
-  const int first = service.range_first != 0 ? service.range_first : kRangeFirst;
-  const int last = service.range_last != 0 ? service.range_last : kRangeLast;
-  for (int port = first; port <= last && place->port == 0; ++port) {
-    const auto candidate = static_cast<uint16_t>(port);
-    if (!taken_.contains(candidate) && world_.ports->IsFree(candidate)) place->port = candidate;
-  }
-  if (place->port == 0) place->port = world_.ports->AnyFree();
-  return std::nullopt;
-}
-
-absl::Status ExecCommand::StartCommand(const Place& place) {
+absl::Status ExecCommand::StartCommand() {
   std::vector<std::string> words;
   for (const std::string& word : command_) {
     words.push_back(absl::StrReplaceAll(
-        word, {{"{port}", absl::StrCat(place.port)}, {"{prefix}", place.prefix}}));
+        word, {{"{port}", absl::StrCat(place_.port)}, {"{prefix}", place_.prefix}}));
   }
   absl::StatusOr<std::unique_ptr<ChildProcess>> started = world_.start_command(
-      words, {absl::StrCat("PORT=", place.port), absl::StrCat("TRIBUTARY_PREFIX=", place.prefix)});
+      words,
+      {absl::StrCat("PORT=", place_.port), absl::StrCat("TRIBUTARY_PREFIX=", place_.prefix)});
   if (!started.ok()) return started.status();
   child_ = *std::move(started);
-  listens_ = false;
-  desk_->Settle(kClaim, place.port);
+  desk_->Settle(kClaim, place_.port);
   return absl::OkStatus();
 }
 
-int ExecCommand::Watch(Place* place) {
-  absl::Duration next_look = world_.clock->Monotonic();
+int ExecCommand::Watch() {
+  CommandListener listener(place_.port, child_->pid(), world_.ports, world_.clock);
   for (;;) {
-    const absl::Duration wait = listens_ ? kLookSeldom : kLookEvery;
-    if (const std::optional<ReceivedSignal> signal = world_.signals->Wait(wait)) {
+    const absl::Duration wait = listener.next_look() - world_.clock->Monotonic();
+    const std::optional<ReceivedSignal> signal =
+        world_.signals->Wait(std::max(wait, absl::ZeroDuration()));
+    if (signal.has_value()) {
+      told_to_end_ = told_to_end_ || AsksToEnd(*signal);
       PassOn(*signal, child_.get());
     }
     if (const std::optional<int> code = child_->Poll()) return *code;
-    TakeEvents(place);
-    if (!listens_ && world_.clock->Monotonic() >= next_look) {
-      LookForListener(place);
-      next_look = world_.clock->Monotonic() + kLookEvery;
-    }
+    TakeEvents();
+    if (world_.clock->Monotonic() >= listener.next_look()) Look(&listener);
   }
 }
 
-void ExecCommand::LookForListener(Place* place) {
-  if (!world_.ports->ListensInTree(place->port, child_->pid())) return;
-  listens_ = true;
-  desk_->Listening(kClaim, place->port);
-  Announce(*place);
+void ExecCommand::Look(CommandListener* listener) {
+  listener->Look();
+  Tell(listener->line(), &listener_told_);
+  if (listener->port() == listens_on_) return;
+  listens_on_ = listener->port();
+  desk_->Listening(kClaim, listens_on_);
+  Announce();
 }
 
-void ExecCommand::TakeEvents(Place* place) {
+void ExecCommand::TakeEvents() {
   const std::optional<ServiceClient::Event> event = desk_->Take(kClaim);
   if (!event.has_value()) return;
   if (event->refused.has_value()) {
     PrintError(world_, event->refused->detail());
     return;
   }
-  place->url = event->granted->url();
-  if (event->granted->prefix() != place->prefix && uses_prefix()) {
-    PrintError(world_, absl::StrCat("the collector knows the service under ",
-                                    event->granted->prefix(), ", but it was started with ",
-                                    place->prefix, ": links in it may be wrong"));
+  const cluster::v1::Granted& granted = *event->granted;
+  // An answer from before the number was a fact: another one follows.
+  const uint32_t fact = listens_on_ != 0 ? listens_on_ : place_.port;
+  if (granted.port() != 0 && granted.port() != fact) return;
+  place_.url = granted.url();
+  Tell(granted.conflict(), &conflict_told_);
+  if (uses_prefix() && granted.prefix() != place_.prefix) {
+    Tell(absl::StrCat("the command was started with {prefix} ", place_.prefix, ", but it opens at ",
+                      granted.prefix(), ": start it again, so that its pages are found there"),
+         &prefix_told_);
   }
-  if (listens_) Announce(*place);
+  Announce();
 }
 
-void ExecCommand::Announce(const Place& place) {
-  if (announced_ || place.url.empty()) return;
-  announced_ = true;
-  PrintError(world_, absl::StrCat(config_.service.name, " of ", node_, " listens on port ",
-                                  place.port, " and opens at ", place.url));
+void ExecCommand::Announce() {
+  if (listens_on_ == 0 || place_.url.empty()) return;
+  Tell(absl::StrCat(config_.service.name, " of ", node_, " listens on port ", listens_on_,
+                    " and opens at ", place_.url),
+       &announced_);
+}
+
+void ExecCommand::Tell(const std::string& line, std::string* told) const {
+  if (line == *told) return;
+  *told = line;
+  if (!line.empty()) PrintError(world_, line);
 }
 
 }  // namespace tributary::agent

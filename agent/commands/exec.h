@@ -3,26 +3,28 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "agent/commands/place_search.h"
 #include "agent/commands/world.h"
 #include "agent/config.h"
+#include "agent/ports/command_listener.h"
 #include "agent/ports/service_desk.h"
 
 namespace tributary::agent {
 
 // `tributary-agent exec`: runs a command on a number that nobody else has in the cluster.
-//   - The collector is asked for at most 5 s; without its answer the number is one that is free on
-//     this node, and is registered when the collector comes.
+//   - The number is that of PlaceSearch. One that was not the collector's answer is registered when
+//     the collector comes.
 //   - {port} and {prefix} in the command's arguments are replaced; PORT and TRIBUTARY_PREFIX are in
 //     its environment. No shell is between.
+//   - The service opens once the command's process tree listens for connections from this machine,
+//     which the kernel accepts from then on; see CommandListener for which number that is.
 //   - A command that ended without ever listening, while another program has the number, is started
 //     on the next one, five times at most.
-//   - Its exit code is the result, 128+n for signal n. Nothing but a fixed number that is taken
-//     keeps it from being started, and nothing of ours ends it.
+//   - Its exit code is the result, 128+n for signal n. Nothing but a fixed number that is taken, or
+//     a signal that comes earlier, keeps it from being started, and nothing of ours ends it.
 // Used once, on the main thread.
 class ExecCommand {
  public:
@@ -35,34 +37,30 @@ class ExecCommand {
   int Run();
 
  private:
-  struct Place {
-    uint16_t port = 0;
-    std::string prefix;
-    std::string url;
-  };
-
-  // Where the command is to listen. An exit code if it must not be started.
-  std::optional<int> FindPlace(Place* place);
-  std::optional<Place> AskCollector(std::optional<int>* refused);
-  std::optional<int> FindLocalPlace(Place* place);
   cluster::v1::Claim MakeClaim() const;
-  absl::Status StartCommand(const Place& place);
+  absl::Status StartCommand();
   // Until the command has ended; its exit code.
-  int Watch(Place* place);
-  void LookForListener(Place* place);
-  void TakeEvents(Place* place);
-  void Announce(const Place& place);
+  int Watch();
+  void Look(CommandListener* listener);
+  void TakeEvents();
+  void Announce();
+  // Prints the line, unless it was the last of its kind.
+  void Tell(const std::string& line, std::string* told) const;
   bool uses_prefix() const;
 
   const AgentConfig& config_;
   const World& world_;
   const std::vector<std::string>& command_;
   std::string node_;
-  std::set<uint16_t> taken_;
   std::unique_ptr<ServiceDesk> desk_;
+  ServicePlace place_;
   std::unique_ptr<ChildProcess> child_;
-  bool listens_ = false;
-  bool announced_ = false;
+  uint16_t listens_on_ = 0;  // 0: nowhere yet
+  bool told_to_end_ = false;
+  std::string announced_;
+  std::string conflict_told_;
+  std::string prefix_told_;
+  std::string listener_told_;
 };
 
 }  // namespace tributary::agent

@@ -1,6 +1,5 @@
 #include "agent/commands/register.h"
 
-#include <csignal>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -37,10 +36,13 @@ int RegisterCommand(const AgentConfig& config, const World& world) {
       PrintError(world, absl::StrCat("nobody listens on port ", port, " yet, waiting"));
     }
     const std::optional<ReceivedSignal> signal = world.signals->Wait(kLookEvery);
-    if (signal.has_value() &&
-        (signal->number == SIGTERM || signal->number == SIGINT || signal->number == SIGHUP)) {
+    if (signal.has_value() && AsksToEnd(*signal)) {
       desk->Stop();
       return kExitGood;
+    }
+    if (const std::string refusal = desk->session_refusal(); !refusal.empty()) {
+      PrintError(world, refusal);
+      return kExitFailed;
     }
     const std::optional<ServiceClient::Event> event = desk->Take(kClaim);
     if (!event.has_value()) continue;

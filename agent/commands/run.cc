@@ -227,7 +227,7 @@ void RunCommand::HandleSignal(const ReceivedSignal& signal) {
     PassOn(signal, child_);
     return;
   }
-  if (signal.number != SIGTERM && signal.number != SIGINT && signal.number != SIGHUP) return;
+  if (!AsksToEnd(signal)) return;
   if (drain_end_.has_value()) {
     impatient_ = true;
     return;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <map>
@@ -15,12 +16,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "common/listening_sockets.h"
 
 namespace tributary::agent {
 namespace {
@@ -37,11 +36,12 @@ std::string Slurp(const std::string& path) {
   return text.str();
 }
 
-// Whether the process holds one of the sockets; nullopt if the system does not show what it holds.
-std::optional<bool> HoldsOneOf(int64_t pid, const std::set<uint64_t>& inodes) {
+// Those of the sockets that the process holds; nullopt if the system does not show what it holds.
+std::optional<std::set<uint64_t>> HeldOf(const std::set<uint64_t>& inodes, int64_t pid) {
   const std::string fds = absl::StrCat("/proc/", pid, "/fd");
   const Directory directory(::opendir(fds.c_str()));
   if (directory == nullptr) return std::nullopt;
+  std::set<uint64_t> held;
   while (const dirent* entry = ::readdir(directory.get())) {
     std::array<char, 64> target;
     const ssize_t length =
@@ -51,10 +51,10 @@ std::optional<bool> HoldsOneOf(int64_t pid, const std::set<uint64_t>& inodes) {
     uint64_t inode = 0;
     if (absl::ConsumePrefix(&name, "socket:[") && absl::ConsumeSuffix(&name, "]") &&
         absl::SimpleAtoi(name, &inode) && inodes.contains(inode)) {
-      return true;
+      held.insert(inode);
     }
   }
-  return false;
+  return held;
 }
 
 // Every process and its parent.
@@ -100,10 +100,6 @@ bool TryBind(int family, uint16_t* port) {
   return bound;
 }
 
-bool IsLocal(const std::string& ip) {
-  return ip == "0.0.0.0" || ip == "::" || ip == "::1" || absl::StartsWith(ip, "127.");
-}
-
 class PortsOfProc : public Ports {
  public:
   std::set<uint16_t> Taken() override {
@@ -112,23 +108,32 @@ class PortsOfProc : public Ports {
     return ports;
   }
 
-  bool ListensInTree(uint16_t port, int64_t root) override {
+  std::vector<TreeListener> ListenersInTree(int64_t root) override {
+    const std::vector<ListeningSocket> sockets = ListeningSocketsAlone();
     std::set<uint64_t> inodes;
-    for (const ListeningSocket& socket : ListeningSocketsAlone()) {
-      if (socket.port == port) inodes.insert(socket.inode);
-    }
-    if (inodes.empty()) return false;
+    for (const ListeningSocket& socket : sockets) inodes.insert(socket.inode);
+    std::map<uint64_t, int> depths;
     const std::map<int64_t, int64_t> parents = Parents();
     for (const auto& [pid, first_parent] : parents) {
       int64_t ancestor = pid;
+      int depth = 0;
       // Processes come and go while /proc is read: a chain has an end all the same.
-      for (int depth = 0; ancestor > 1 && ancestor != root && depth < 1'000; ++depth) {
+      for (; ancestor > 1 && ancestor != root && depth < 1'000; ++depth) {
         const auto next = parents.find(ancestor);
         ancestor = next == parents.end() ? 0 : next->second;
       }
-      if (ancestor == root && HoldsOneOf(pid, inodes).value_or(false)) return true;
+      if (ancestor != root) continue;
+      for (const uint64_t inode : HeldOf(inodes, pid).value_or(std::set<uint64_t>())) {
+        int& least = depths.emplace(inode, depth).first->second;
+        least = std::min(least, depth);
+      }
     }
-    return false;
+    std::vector<TreeListener> listeners;
+    for (const ListeningSocket& socket : sockets) {
+      const auto found = depths.find(socket.inode);
+      if (found != depths.end()) listeners.push_back({socket, found->second});
+    }
+    return listeners;
   }
 
   bool IsListenerOf(uint16_t port, int64_t pid, uint32_t uid) override {
@@ -138,12 +143,16 @@ class PortsOfProc : public Ports {
     }
     std::set<uint64_t> inodes;
     for (const ListeningSocket& socket : ListeningSocketsAlone()) {
-      if (socket.port == port && socket.owner_uid == uid && IsLocal(socket.ip)) {
+      if (socket.port == port && socket.owner_uid == uid && AcceptsLocal(socket)) {
         inodes.insert(socket.inode);
       }
     }
-    return !inodes.empty() && HoldsOneOf(pid, inodes).value_or(true);
+    if (inodes.empty()) return false;
+    const std::optional<std::set<uint64_t>> held = HeldOf(inodes, pid);
+    return !held.has_value() || !held->empty();
   }
+
+  std::string Holder(uint16_t port) override { return PortHolder(port); }
 
   bool IsFree(uint16_t port) override {
     return TryBind(AF_INET, &port) && TryBind(AF_INET6, &port);

@@ -57,9 +57,17 @@ void ServiceClient::Settle(uint32_t claim_id, uint32_t port) {
 void ServiceClient::Listening(uint32_t claim_id, uint32_t port) {
   const auto found = held_.find(claim_id);
   if (found == held_.end()) return;
-  found->second.claim.set_listens_on(port);
-  found->second.listening = port;
-  if (state_ == State::kLive && found->second.granted.has_value()) SendListening(found->second);
+  Held& held = found->second;
+  held.claim.set_listens_on(port);
+  held.listening = port;
+  if (state_ == State::kLive && held.granted.has_value()) {
+    const uint32_t given = held.granted->port();
+    if (given == 0 || given == port) {
+      SendListening(&held);
+    } else {
+      Send(held);  // It must be claimed first; OnGranted goes on.
+    }
+  }
   TellTunnel();
 }
 
@@ -163,10 +171,12 @@ void ServiceClient::Send(const Held& held) {
   deps_.transport->Send(request);
 }
 
-void ServiceClient::SendListening(const Held& held) {
+void ServiceClient::SendListening(Held* held) {
+  // If none was given, it is this one from now on.
+  held->granted->set_port(held->listening);
   ServicesRequest request;
-  request.mutable_listening()->set_claim_id(held.claim.claim_id());
-  request.mutable_listening()->set_port(held.listening);
+  request.mutable_listening()->set_claim_id(held->claim.claim_id());
+  request.mutable_listening()->set_port(held->listening);
   deps_.transport->Send(request);
 }
 
@@ -193,7 +203,7 @@ void ServiceClient::OnGranted(const cluster::v1::Granted& granted) {
   // Of a claim that was settled before this answer came: the number is a fact, say so.
   const uint32_t fact = held.claim.listens_on();
   if (fact != 0 && granted.port() != 0 && granted.port() != fact) return Send(held);
-  if (held.listening != 0) SendListening(held);
+  if (held.listening != 0) SendListening(&held);
   TellTunnel();
   deps_.on_event({.claim_id = granted.claim_id(), .granted = granted});
 }
@@ -204,7 +214,7 @@ void ServiceClient::OnRefused(const cluster::v1::Refused& refused) {
     const absl::Duration now = deps_.clock->Monotonic();
     if (now >= next_warning_) {
       next_warning_ = now + kWarnEvery;
-      deps_.log->Warn("services: refused, will try again", {{"detail", refused.detail()}});
+      deps_.log->Warn("services: the collector refuses", {{"detail", refused.detail()}});
     }
     if (NeedsSomebody(refused.reason())) deps_.on_event({.refused = refused});
     return;

@@ -54,7 +54,7 @@ class ServiceClient : public ServicesTransportEvents {
   void Claim(cluster::v1::Claim claim);
   // The service is started with this number: from now on nothing else will do.
   void Settle(uint32_t claim_id, uint32_t port);
-  // It listens there; told again after every break.
+  // It listens there, whatever number was given; told again after every break.
   void Listening(uint32_t claim_id, uint32_t port);
   void Release(uint32_t claim_id);
   // Releases everything; `done` runs when the collector has heard it, or cannot.
@@ -77,7 +77,7 @@ class ServiceClient : public ServicesTransportEvents {
   static absl::string_view StateName(State state);
   void Connect();
   void Send(const Held& held);
-  void SendListening(const Held& held);
+  void SendListening(Held* held);
   void SendRenew();
   void RenewLater();
   void OnWelcome(const cluster::v1::ServicesWelcome& welcome);

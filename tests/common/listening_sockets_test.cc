@@ -71,6 +71,15 @@ TEST(ListeningSocketsTest, AListenerOfThisProcessIsFoundWithItsHolder) {
   EXPECT_EQ(PortHolder(port), "listening_sockets_test (pid " + std::to_string(::getpid()) + ")");
 }
 
+TEST(ListeningSocketsTest, WhatAConnectionToThisMachineReaches) {
+  for (const char* const ip : {"0.0.0.0", "::", "127.0.0.1", "::1", "::ffff:127.0.0.1"}) {
+    EXPECT_TRUE(AcceptsLocal({.ip = ip})) << ip;
+  }
+  for (const char* const ip : {"10.0.0.5", "127.0.1.1", "fe80::1", ""}) {
+    EXPECT_FALSE(AcceptsLocal({.ip = ip})) << ip;
+  }
+}
+
 TEST(ListeningSocketsTest, AFreePortHasNoHolder) { EXPECT_EQ(PortHolder(1), ""); }
 
 }  // namespace

@@ -53,5 +53,14 @@ TEST_F(RegisterCommandTest, ARefusalThatWaitingCannotCureEndsIt) {
   EXPECT_THAT(TakeErr(), HasSubstr("is no service name"));
 }
 
+TEST_F(RegisterCommandTest, ARefusedSessionEndsIt) {
+  script_.refuse.emplace();
+  script_.refuse->set_reason(cluster::v1::REFUSED_REASON_WRONG_STORE);
+  script_.refuse->set_detail("it has the store abc, not def");
+  signals_.set_blocks(true);
+  EXPECT_EQ(Register({"--store", "def"}), kExitFailed);
+  EXPECT_THAT(TakeErr(), HasSubstr("it has the store abc, not def"));
+}
+
 }  // namespace
 }  // namespace tributary::agent

@@ -10,6 +10,12 @@
 namespace tributary::agent {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Field;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
 TEST(ListenersTest, TheParentStandsBehindANameThatMayHoldAnything) {
   EXPECT_EQ(ParentInStat("12 (python3) S 11 12 12 0"), 11);
   EXPECT_EQ(ParentInStat("12 (a) S 1 (b) R 7 0"), 7);
@@ -30,10 +36,15 @@ TEST(ListenersTest, AListenerOfThisProcess) {
   EXPECT_FALSE(ports->Taken().contains(port));
   ASSERT_EQ(listen(listener, 1), 0);
   EXPECT_TRUE(ports->Taken().contains(port));
-  EXPECT_TRUE(ports->ListensInTree(port, getpid()));
+  const auto is_it = [port](int depth) {
+    return AllOf(Field(&TreeListener::socket, Field(&ListeningSocket::port, port)),
+                 Field(&TreeListener::depth, depth));
+  };
+  EXPECT_THAT(ports->ListenersInTree(getpid()), Contains(is_it(0)));
   // Seen from above, and not from beside.
-  EXPECT_TRUE(ports->ListensInTree(port, getppid()));
-  EXPECT_FALSE(ports->ListensInTree(port, 0x7fffffff));
+  EXPECT_THAT(ports->ListenersInTree(getppid()), Contains(is_it(1)));
+  EXPECT_THAT(ports->ListenersInTree(0x7fffffff), IsEmpty());
+  EXPECT_EQ(ports->Holder(port), "listeners_test (pid " + std::to_string(getpid()) + ")");
   EXPECT_TRUE(ports->IsListenerOf(port, getpid(), geteuid()));
   // Not of another process, nor of one that is somebody else's.
   EXPECT_FALSE(ports->IsListenerOf(port, 0x7fffffff, geteuid()));
@@ -41,7 +52,7 @@ TEST(ListenersTest, AListenerOfThisProcess) {
   EXPECT_FALSE(ports->IsListenerOf(port, getpid(), geteuid() + 1));
   EXPECT_FALSE(ports->IsFree(port));
   close(listener);
-  EXPECT_FALSE(ports->ListensInTree(port, getpid()));
+  EXPECT_THAT(ports->ListenersInTree(getpid()), Not(Contains(is_it(0))));
   EXPECT_FALSE(ports->IsListenerOf(port, getpid(), geteuid()));
   EXPECT_TRUE(ports->IsFree(port));
   EXPECT_NE(ports->AnyFree(), 0);

@@ -143,6 +143,31 @@ TEST_F(ServiceClientTest, ACommandThatWasStartedBeforeTheAnswerCame) {
   EXPECT_THAT(events_, SizeIs(1));
 }
 
+TEST_F(ServiceClientTest, ACommandThatListensElsewhereIsClaimedThereBeforeItIsLive) {
+  ClaimOne();
+  Welcome();
+  Grant(6007);
+  client_->Settle(1, 6007);
+  client_->Listening(1, 8889);
+  EXPECT_EQ(Last().claim().listens_on(), 8889u);
+  EXPECT_EQ(Last().claim().held_service(), "tensorboard");
+  Grant(8889);
+  EXPECT_EQ(Last().listening().port(), 8889u);
+  EXPECT_THAT(ports_, ElementsAre(Pair("tensorboard", 8889)));
+}
+
+TEST_F(ServiceClientTest, ANumberThatWasLeftToTheProcessIsToldByListening) {
+  ClaimOne();
+  Welcome();
+  Grant(0);
+  client_->Settle(1, 40'000);
+  client_->Listening(1, 40'000);
+  EXPECT_EQ(Last().listening().port(), 40'000u);
+  // And is the given one then.
+  client_->Listening(1, 8889);
+  EXPECT_EQ(Last().claim().listens_on(), 8889u);
+}
+
 TEST_F(ServiceClientTest, ALostLeaseIsClaimedAgainABusyOneLaterAndOthersAreTold) {
   ClaimOne();
   Welcome();
