@@ -23,10 +23,9 @@ Options::Program AgentProgram() {
            "tributary-agent mark DIR", "tributary-agent reference-config > agent.yaml"},
       .commands =
           {{"run",
-            "Follows the logdirs until it is told to stop. With --once, ends when all that is "
-            "there "
-            "now is safe at the collector. With -- COMMAND, runs it, and delivers what it wrote "
-            "before returning its exit code",
+            "Follows the logdirs until it is told to stop. With --once, ends when what is there is "
+            "safe at the collector. With -- COMMAND, runs it, and delivers what it wrote before "
+            "returning its exit code",
             ""},
            {"plan", "Shows the run name of each file as run [-- COMMAND] gives it, and why", ""},
            {"check", "Checks the configuration and shows what it comes to", ""},
