@@ -3,6 +3,28 @@
 
 namespace tributary::agent {
 
+namespace {
+
+constexpr char kFooter[] =
+    "Examples:\n"
+    "  tributary-agent --collector head:6006 --plaintext --logdir /scratch/logs\n"
+    "        Follow a directory; the node's name is the first part of each run name.\n"
+    "  tributary-agent plan --logdir /scratch/logs --namespace 'team-a/{node}'\n"
+    "        Look at the names before anything is sent.\n"
+    "  tributary-agent run --collector localhost:6006 --logdir logs -- python train.py\n"
+    "        Train, deliver, and return train.py's exit code.\n"
+    "  tributary-agent exec --collector head:6006 --plaintext --service tensorboard -- \\\n"
+    "      tensorboard --logdir logs --port {port} --path_prefix {prefix}\n"
+    "        This node's own TensorBoard, at head:6006/node/NODE/tensorboard/.\n"
+    "  tributary-agent --once --collector localhost:6006 --logdir old=/data/old\n"
+    "        Deliver what is there, below the name \"old\", and end. Twice changes nothing.\n"
+    "\n"
+    "Exit codes: 0 good; 1 failed, or something was left undelivered; 2 wrong usage or\n"
+    "configuration; with -- COMMAND always the COMMAND's own (128+n for signal n). plan: 0\n"
+    "also where names collide; 1 if the collector is away, or would refuse this node.\n";
+
+}  // namespace
+
 Options::Program AgentProgram() {
   return {
       .name = "tributary-agent",
@@ -27,7 +49,12 @@ Options::Program AgentProgram() {
             "safe at the collector. With -- COMMAND, runs it, and delivers what it wrote before "
             "returning its exit code",
             ""},
-           {"plan", "Shows the run name of each file as run [-- COMMAND] gives it, and why", ""},
+           {"plan",
+            "Shows the run name of each file as run [-- COMMAND] gives it, and why; then what "
+            "collides here, and with --collector what is there already: runs of other nodes that "
+            "go on, names that are kept or look the same, a second machine of this name. Sends "
+            "nothing",
+            ""},
            {"check", "Checks the configuration and shows what it comes to", ""},
            {"drain", "Waits until everything that is there now is safe at the collector", ""},
            {"status", "Shows what the collector has of this node, or with --cluster of all", ""},
@@ -56,22 +83,7 @@ Options::Program AgentProgram() {
             "default",
             ""}},
       .default_command = "run",
-      .footer =
-          "Examples:\n"
-          "  tributary-agent --collector head:6006 --plaintext --logdir /scratch/logs\n"
-          "        Follow a directory; the node's name is the first part of each run name.\n"
-          "  tributary-agent plan --logdir /scratch/logs --namespace 'team-a/{node}'\n"
-          "        Look at the names before anything is sent.\n"
-          "  tributary-agent run --collector localhost:6006 --logdir logs -- python train.py\n"
-          "        Train, deliver, and return train.py's exit code.\n"
-          "  tributary-agent exec --collector head:6006 --plaintext --service tensorboard -- \\\n"
-          "      tensorboard --logdir logs --port {port} --path_prefix {prefix}\n"
-          "        This node's own TensorBoard, at head:6006/node/NODE/tensorboard/.\n"
-          "  tributary-agent --once --collector localhost:6006 --logdir old=/data/old\n"
-          "        Deliver what is there, below the name \"old\", and end. Twice changes nothing.\n"
-          "\n"
-          "Exit codes: 0 good; 1 failed, or something was left undelivered; 2 wrong usage or\n"
-          "configuration; with -- COMMAND always the COMMAND's own (128+n for signal n).\n"};
+      .footer = kFooter};
 }
 
 namespace {

@@ -30,6 +30,12 @@ add_library(md4c INTERFACE)
 target_include_directories(md4c SYSTEM INTERFACE "${MD4C_INCLUDE_DIR}")
 target_link_libraries(md4c INTERFACE "${MD4C_LIBRARY}")
 
+find_path(UTF8PROC_INCLUDE_DIR utf8proc.h REQUIRED)
+find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)
+add_library(utf8proc INTERFACE)
+target_include_directories(utf8proc SYSTEM INTERFACE "${UTF8PROC_INCLUDE_DIR}")
+target_link_libraries(utf8proc INTERFACE "${UTF8PROC_LIBRARY}")
+
 if(TRIBUTARY_TRANSPORTS)
   # The config package, not pkg-config: the latter takes 22 s over abseil's graph.
   find_package(gRPC 1.51 CONFIG REQUIRED)

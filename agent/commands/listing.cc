@@ -34,6 +34,13 @@ bool HasVersion(const TailedFile& file, const ingest::v1::StreamDescription& str
           stream.asset().size_bytes() == file.stat.size_bytes);
 }
 
+ingest::v1::DescribeNodeRequest RequestOf(const AgentConfig& config, const NodeFacts& node) {
+  ingest::v1::DescribeNodeRequest request;
+  *request.mutable_node() = ToProto(node, config);
+  for (const Logdir& logdir : config.logdirs) request.add_logdir_names(ValidUtf8(logdir.name));
+  return request;
+}
+
 void LeaveOutLarger(uint64_t bytes_max, LocalFiles* local) {
   for (auto it = local->files.begin(); it != local->files.end();) {
     const auto& [key, file] = *it;
@@ -118,13 +125,11 @@ absl::Status ExpectStore(const AgentConfig& config, const std::string& store_id)
 }
 
 absl::StatusOr<KeptStreams> AskCollector(const AgentConfig& config, const NodeFacts& node,
-                                         absl::Duration timeout, const World& world) {
+                                         absl::Duration timeout, const World& world,
+                                         AskedNode asked) {
   KeptStreams kept;
-  ingest::v1::DescribeNodeRequest request;
-  *request.mutable_node() = ToProto(node, config);
-  for (const Logdir& logdir : config.logdirs) {
-    request.add_logdir_names(ValidUtf8(logdir.name));
-  }
+  ingest::v1::DescribeNodeRequest request = RequestOf(config, node);
+  request.set_foresee(asked == AskedNode::kForeseen);
   do {
     absl::StatusOr<ingest::v1::DescribeNodeResponse> page =
         world.describe(config, request, timeout);
@@ -143,23 +148,29 @@ absl::StatusOr<KeptStreams> AskCollector(const AgentConfig& config, const NodeFa
   return kept;
 }
 
-absl::Status AskShownNames(const AgentConfig& config, const NodeFacts& node, absl::Duration timeout,
-                           const World& world, std::map<std::string, std::string>* shown) {
+absl::StatusOr<std::map<std::string, RunAtCollector>> AskRuns(
+    const AgentConfig& config, const NodeFacts& node, const std::string& kept_node,
+    const std::set<std::string>& runs, absl::Duration timeout, const World& world) {
   // Of one question: well below what the collector takes.
   constexpr int kNames = 1'000;
-  for (auto run = shown->begin(); run != shown->end();) {
-    ingest::v1::DescribeNodeRequest request;
-    *request.mutable_node() = ToProto(node, config);
-    for (; run != shown->end() && request.runs_size() < kNames; ++run) request.add_runs(run->first);
-    const absl::StatusOr<ingest::v1::DescribeNodeResponse> answer =
+  std::map<std::string, RunAtCollector> there;
+  for (auto run = runs.begin(); run != runs.end();) {
+    ingest::v1::DescribeNodeRequest request = RequestOf(config, node);
+    if (!kept_node.empty()) request.mutable_node()->set_name(kept_node);
+    for (; run != runs.end() && request.runs_size() < kNames; ++run) request.add_runs(*run);
+    absl::StatusOr<ingest::v1::DescribeNodeResponse> answer =
         world.describe(config, request, timeout);
     // One that does not know the question may say that it does not know the node.
-    if (absl::IsNotFound(answer.status())) continue;
+    if (absl::IsNotFound(answer.status())) answer = ingest::v1::DescribeNodeResponse();
     RETURN_IF_ERROR(answer.status());
-    if (answer->shown_as_size() != request.runs_size()) continue;
-    for (int i = 0; i < request.runs_size(); ++i) (*shown)[request.runs(i)] = answer->shown_as(i);
+    for (int i = 0; i < request.runs_size(); ++i) {
+      RunAtCollector& one = there[request.runs(i)];
+      const bool named = answer->shown_as_size() == request.runs_size();
+      one.shown_as = named ? answer->shown_as(i) : request.runs(i);
+      if (answer->runs_size() == request.runs_size()) one.description = answer->runs(i);
+    }
   }
-  return absl::OkStatus();
+  return there;
 }
 
 std::string StateName(ingest::v1::SourceState state) {

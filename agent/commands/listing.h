@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,15 +58,31 @@ bool IsDurable(const TailedFile& file, const ingest::v1::StreamDescription& stre
 // FailedPrecondition if a collector whose store is `store_id` is not the one that --store names.
 absl::Status ExpectStore(const AgentConfig& config, const std::string& store_id);
 
-// All pages. Unavailable if the collector was not reached within `timeout`, naming address and
-// reason; FailedPrecondition as above.
-absl::StatusOr<KeptStreams> AskCollector(const AgentConfig& config, const NodeFacts& node,
-                                         absl::Duration timeout, const World& world);
+// Which node is asked about: the one that the collector knows, or the one that it would make of
+// this machine now.
+enum class AskedNode { kKnown, kForeseen };
 
-// Sets the values of `shown` to what the collector calls the runs that are its keys, since people
-// may have renamed them; leaves them where the collector is too old to say. Errors as above.
-absl::Status AskShownNames(const AgentConfig& config, const NodeFacts& node, absl::Duration timeout,
-                           const World& world, std::map<std::string, std::string>* shown);
+// All pages. Unavailable if the collector was not reached within `timeout`, naming address and
+// reason; FailedPrecondition if it is not the store that --store names; AlreadyExists, only of a
+// foreseen node, if an agent of this machine would be refused.
+absl::StatusOr<KeptStreams> AskCollector(const AgentConfig& config, const NodeFacts& node,
+                                         absl::Duration timeout, const World& world,
+                                         AskedNode asked = AskedNode::kKnown);
+
+// What the collector has of a run.
+struct RunAtCollector {
+  // Its name there, since people may have renamed it. As it was asked for where the collector is
+  // too old to say.
+  std::string shown_as;
+  // nullopt where it is too old to say.
+  std::optional<ingest::v1::RunDescription> description;
+};
+
+// By the names that are asked for. `kept_node` is the node's name as AskCollector had it. Errors as
+// above.
+absl::StatusOr<std::map<std::string, RunAtCollector>> AskRuns(
+    const AgentConfig& config, const NodeFacts& node, const std::string& kept_node,
+    const std::set<std::string>& runs, absl::Duration timeout, const World& world);
 
 // "live", "source_shorter", "source_gone", "unreadable".
 std::string StateName(ingest::v1::SourceState state);

@@ -5,6 +5,12 @@
 #include "common/status_macros.h"
 
 namespace tributary {
+namespace {
+
+// How soon a name is looked at again that depends on a sign of life.
+constexpr absl::Duration kAskAgain = absl::Milliseconds(50);
+
+}  // namespace
 
 void Delivery::CheckStore() {
   const absl::Status health = deps_.store->registry_health();
@@ -20,6 +26,29 @@ void Delivery::EnterNode(NodePresence::Wish wish, Answer<absl::StatusOr<NodeHold
     absl::StatusOr<NodeHold> node =
         deps_.nodes->Enter(std::move(wish), assign, deps_.clock->Monotonic());
     CheckStore();
+    deps_.session->Post([answer = std::move(answer), node = std::move(node)]() mutable {
+      answer(std::move(node));
+    });
+  });
+}
+
+void Delivery::ForeseeNode(std::string name, Machine machine,
+                           Answer<absl::StatusOr<std::string>> answer) {
+  deps_.commit->Post([this, name = std::move(name), machine = std::move(machine),
+                      answer = std::move(answer)]() mutable {
+    const auto choose = [this](absl::string_view wanted, const Machine& who, bool elsewhere) {
+      return deps_.store->ForeseeNode(wanted, who.machine_id, who.boot_id, elsewhere);
+    };
+    absl::StatusOr<std::string> node =
+        deps_.nodes->Foresee(name, machine, choose, deps_.clock->Monotonic());
+    if (absl::IsUnavailable(node.status())) {
+      deps_.session->PostAfter(
+          kAskAgain, [this, name = std::move(name), machine = std::move(machine),
+                      answer = std::move(answer)]() mutable {
+            ForeseeNode(std::move(name), std::move(machine), std::move(answer));
+          });
+      return;
+    }
     deps_.session->Post([answer = std::move(answer), node = std::move(node)]() mutable {
       answer(std::move(node));
     });

@@ -68,6 +68,9 @@ class Delivery {
 
   // Gives a machine its name, as NodePresence::Enter.
   void EnterNode(NodePresence::Wish wish, Answer<absl::StatusOr<NodeHold>> answer);
+  // The name that EnterNode would give now, as NodePresence::Foresee: but waits until whoever may
+  // be dead has answered or had its time.
+  void ForeseeNode(std::string name, Machine machine, Answer<absl::StatusOr<std::string>> answer);
   // Each kind in the order of its requests.
   void OpenStreams(std::vector<StreamRequest> requests, std::vector<StreamRequest> asset_requests,
                    Answer<absl::StatusOr<Opened>> answer);

@@ -79,9 +79,11 @@ class Service : public ingest::v1::Ingest::CallbackService {
     }
     // Request and response live until Finish.
     ingest_->session_queue()->Post([target = ingest_, request, response, reactor] {
-      absl::StatusOr<ingest::v1::DescribeNodeResponse> answer = target->DescribeNode(*request);
-      if (answer.ok()) *response = *std::move(answer);
-      reactor->Finish(answer.ok() ? grpc::Status::OK : ToGrpc(answer.status()));
+      target->DescribeNode(
+          *request, [response, reactor](absl::StatusOr<ingest::v1::DescribeNodeResponse> answer) {
+            if (answer.ok()) *response = *std::move(answer);
+            reactor->Finish(answer.ok() ? grpc::Status::OK : ToGrpc(answer.status()));
+          });
     });
     return reactor;
   }

@@ -1,11 +1,6 @@
 #include "collector/ingest/ingest.h"
 
-#include <algorithm>
-#include <optional>
 #include <utility>
-
-#include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 
 namespace tributary {
 
@@ -145,117 +140,6 @@ void Ingest::Stop(const std::string& why, Task done) {
     // Behind what the sessions gave to the shards: the shards note after it.
     commit_cycle_->Finish(std::move(done));
   });
-}
-
-std::string Ingest::KnownNode(const ingest::v1::NodeFacts& facts) const {
-  // A machine that is connected may have a name other than it wishes.
-  std::string known;
-  sessions_->ForEachLive([&](const Session& session) {
-    const ingest::v1::NodeFacts& other = session.hello().node();
-    if (other.name() == facts.name() && !facts.machine_id().empty() &&
-        other.machine_id() == facts.machine_id() && other.boot_id() == facts.boot_id()) {
-      known = session.node();
-    }
-  });
-  if (!known.empty()) return known;
-  return streams_.HasNode(facts.name()) ? facts.name() : std::string();
-}
-
-namespace {
-
-ingest::v1::SourceState DescribedState(const StreamEntry& entry) {
-  return entry.source_state == ingest::v1::SOURCE_STATE_UNSPECIFIED ? ingest::v1::SOURCE_STATE_LIVE
-                                                                    : entry.source_state;
-}
-
-// A cursor must be text, and a path need not be: both are escaped.
-std::string MakeCursor(const StreamIdentity& identity) {
-  return absl::StrCat(absl::BytesToHexString(identity.logdir_name), ".",
-                      absl::BytesToHexString(identity.path));
-}
-
-std::optional<StreamIdentity> ParseCursor(const std::string& node, absl::string_view cursor) {
-  const size_t dot = cursor.find('.');
-  const auto is_hex = [](absl::string_view text) {
-    return text.size() % 2 == 0 &&
-           text.find_first_not_of("0123456789abcdef") == absl::string_view::npos;
-  };
-  if (dot == absl::string_view::npos || !is_hex(cursor.substr(0, dot)) ||
-      !is_hex(cursor.substr(dot + 1))) {
-    return std::nullopt;
-  }
-  return StreamIdentity{node, absl::HexStringToBytes(cursor.substr(0, dot)),
-                        absl::HexStringToBytes(cursor.substr(dot + 1))};
-}
-
-}  // namespace
-
-absl::StatusOr<ingest::v1::DescribeNodeResponse> Ingest::DescribeNode(
-    const ingest::v1::DescribeNodeRequest& request) {
-  constexpr uint32_t kLimit = 10'000;
-  if (request.runs_size() > static_cast<int>(kLimit)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'runs' has ", request.runs_size(), " names, at most ", kLimit, " allowed"));
-  }
-  const std::shared_ptr<const RunDecisions> decisions = deps_.decisions->Get();
-  if (request.runs_size() > 0) {
-    ingest::v1::DescribeNodeResponse response;
-    response.set_store_id(deps_.store->store_id());
-    for (const std::string& run : request.runs()) response.add_shown_as(decisions->ShownAs(run));
-    return response;
-  }
-  const std::string node = KnownNode(request.node());
-  if (node.empty()) {
-    return absl::NotFoundError(
-        absl::StrCat("no stream of a node '", request.node().name(), "' is known"));
-  }
-  std::optional<StreamIdentity> after;
-  if (!request.after().empty()) {
-    after = ParseCursor(node, request.after());
-    if (!after.has_value()) return absl::InvalidArgumentError("the cursor 'after' is not ours");
-  }
-  const uint32_t limit = request.limit() == 0 ? kLimit : std::min(request.limit(), kLimit);
-  ingest::v1::DescribeNodeResponse response;
-  response.set_node(node);
-  response.set_store_id(deps_.store->store_id());
-  sessions_->ForEachLive([&](const Session& session) {
-    if (session.node() != node) return;
-    ingest::v1::AgentDescription* agent = response.add_agents();
-    agent->set_pid(session.hello().pid());
-    agent->set_version(session.hello().agent_version());
-    *agent->mutable_logdirs() = session.hello().logdirs();
-  });
-  if (asset_desk_ != nullptr) response.set_asset_bytes_max(options_.limits.asset_bytes_max);
-  StreamIdentity last;
-  streams_.ForEachAfter(node, after.has_value() ? &*after : nullptr, [&](const StreamEntry& entry) {
-    const StreamIdentity& identity = entry.identity();
-    if (request.logdir_names_size() > 0 &&
-        std::find(request.logdir_names().begin(), request.logdir_names().end(),
-                  identity.logdir_name) == request.logdir_names().end()) {
-      return true;
-    }
-    if (response.streams_size() >= static_cast<int>(limit)) {
-      response.set_next(MakeCursor(last));
-      return false;
-    }
-    last = identity;
-    ingest::v1::StreamDescription* stream = response.add_streams();
-    stream->set_logdir_name(identity.logdir_name);
-    stream->set_path(identity.path);
-    stream->set_run(decisions->ShownAs(entry.run().value()));
-    stream->set_run_since_unix_nanos(absl::ToUnixNanos(entry.run_since()));
-    stream->set_generation(entry.generation.value());
-    stream->set_received(entry.received);
-    stream->set_durable(entry.durable);
-    stream->set_state(DescribedState(entry));
-    if (!entry.is_asset()) return true;
-    stream->set_kind(ingest::v1::STREAM_KIND_ASSET);
-    if (const auto version = entry.asset->version(); version.has_value()) {
-      FillVersion(*version, stream->mutable_asset());
-    }
-    return true;
-  });
-  return response;
 }
 
 }  // namespace tributary

@@ -79,10 +79,10 @@ class Ingest {
 
   // On the session queue, as are its methods.
   SessionTable* sessions() { return sessions_.get(); }
-  // What the collector keeps of one node, in pages. NotFound for a node that never had a stream or
-  // a session. On the session queue.
-  absl::StatusOr<ingest::v1::DescribeNodeResponse> DescribeNode(
-      const ingest::v1::DescribeNodeRequest& request);
+  using DescribedNode = Delivery::Answer<absl::StatusOr<ingest::v1::DescribeNodeResponse>>;
+  // The call of that name; its errors, and InvalidArgument for a request out of bounds. On the
+  // session queue, as is the answer: within this call unless `foresee` is asked for.
+  void DescribeNode(const ingest::v1::DescribeNodeRequest& request, DescribedNode answer);
 
   // Streams of the store that are still being indexed after the start. Thread-safe.
   int64_t streams_loading() const;
@@ -100,8 +100,14 @@ class Ingest {
   void AdoptOn(Shard* shard, const std::vector<std::shared_ptr<MirrorStream>>& streams);
   void Tick();
   void Publish();
+  // In ingest_describe.cc.
   // The store's name for the node that the facts describe; empty if none is known.
   std::string KnownNode(const ingest::v1::NodeFacts& facts) const;
+  // One page of the node's streams.
+  absl::StatusOr<ingest::v1::DescribeNodeResponse> DescribeStreams(
+      const std::string& node, const ingest::v1::DescribeNodeRequest& request) const;
+  ingest::v1::DescribeNodeResponse DescribeRuns(
+      const ingest::v1::DescribeNodeRequest& request) const;
 
   const Options options_;
   const Dependencies deps_;

@@ -231,8 +231,7 @@ void SessionTable::OnNode(SessionId id, absl::StatusOr<NodeHold> node) {
   }
   const bool taken = absl::IsAlreadyExists(node.status());
   session->Refuse(taken ? ingest::v1::REFUSAL_REASON_NODE_TAKEN : ingest::v1::REFUSAL_REASON_BUSY,
-                  taken ? absl::StrCat(node.status().message(), ": give --node")
-                        : std::string(node.status().message()));
+                  std::string(node.status().message()));
 }
 
 void SessionTable::RefuseCandidate(Session* session, ingest::v1::RefusalReason reason,

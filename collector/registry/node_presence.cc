@@ -1,12 +1,19 @@
 #include "collector/registry/node_presence.h"
 
 #include <atomic>
+#include <limits>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 
 namespace tributary {
+namespace {
+
+// Longer ago than any sign of life may be, and far from an overflow.
+constexpr int64_t kNever = std::numeric_limits<int64_t>::min() / 2;
+
+}  // namespace
 
 struct NodeHold::State {
   NodePresence* presence;
@@ -14,7 +21,7 @@ struct NodeHold::State {
   std::string name;
   // On the monotonic clock. Synchronised by themselves.
   std::atomic<int64_t> heard_nanos;
-  std::atomic<int64_t> probed_nanos{-1};
+  std::atomic<int64_t> probed_nanos{kNever};
 };
 
 bool IsSameMachine(const Machine& a, const Machine& b) {
@@ -66,7 +73,7 @@ std::optional<std::string> NodePresence::NameOf(const Wish& wish) const {
   return std::nullopt;
 }
 
-NodePresence::Others NodePresence::FindOthers(absl::string_view name, const Wish& wish,
+NodePresence::Others NodePresence::FindOthers(absl::string_view name, const Wish& wish, Proof proof,
                                               absl::Duration now) const {
   std::vector<std::shared_ptr<NodeHold::State>> others;
   {
@@ -82,9 +89,13 @@ NodePresence::Others NodePresence::FindOthers(absl::string_view name, const Wish
   Others found = Others::kNone;
   for (const std::shared_ptr<NodeHold::State>& other : others) {
     const absl::Duration heard = absl::Nanoseconds(other->heard_nanos.load());
-    if (now - heard <= sign_of_life_) return Others::kLive;
     const absl::Duration probed = absl::Nanoseconds(other->probed_nanos.load());
-    if (probed <= heard) {
+    const bool must_answer = proof == Proof::kAnswer && other->wish.kind == Kind::kAgent;
+    if (must_answer ? heard >= probed && now - probed <= sign_of_life_
+                    : now - heard <= sign_of_life_) {
+      return Others::kLive;
+    }
+    if (heard >= probed) {
       other->probed_nanos.store(absl::ToInt64Nanoseconds(now));
       if (other->wish.probe != nullptr) other->wish.probe();
       found = Others::kUnknown;
@@ -96,33 +107,33 @@ NodePresence::Others NodePresence::FindOthers(absl::string_view name, const Wish
   return found;
 }
 
-absl::StatusOr<NodeHold> NodePresence::Enter(Wish wish, const Assign& assign, absl::Duration now) {
+absl::StatusOr<std::string> NodePresence::NameFor(const Wish& wish, Proof proof,
+                                                  const Assign& assign, absl::Duration now) {
   const auto asked = [](absl::string_view name) {
     return absl::UnavailableError(
         absl::StrCat("another machine was node ", name,
                      " a moment ago; it is being asked whether it lives: try again"));
   };
-  std::string name;
-  if (std::optional<std::string> known = NameOf(wish); known.has_value()) {
-    name = *std::move(known);
-  } else {
-    const Others others = FindOthers(wish.name, wish, now);
-    if (others == Others::kUnknown) return asked(wish.name);
-    ASSIGN_OR_RETURN(
-        name, assign(wish.name, wish.machine, wish.is_live_elsewhere || others == Others::kLive));
-    if (name != wish.name) {
-      switch (FindOthers(name, wish, now)) {
-        case Others::kNone:
-          break;
-        case Others::kUnknown:
-          return asked(name);
-        case Others::kLive:
-          return absl::AlreadyExistsError(
-              absl::StrCat("another live machine is node ", name,
-                           " and the two cannot be told apart: give --node"));
-      }
-    }
+  if (std::optional<std::string> known = NameOf(wish); known.has_value()) return *std::move(known);
+  const Others others = FindOthers(wish.name, wish, proof, now);
+  if (others == Others::kUnknown) return asked(wish.name);
+  ASSIGN_OR_RETURN(std::string name, assign(wish.name, wish.machine,
+                                            wish.is_live_elsewhere || others == Others::kLive));
+  if (name == wish.name) return name;
+  switch (FindOthers(name, wish, proof, now)) {
+    case Others::kNone:
+      break;
+    case Others::kUnknown:
+      return asked(name);
+    case Others::kLive:
+      return absl::AlreadyExistsError(absl::StrCat(
+          "another live machine is node ", name, " and the two cannot be told apart: give --node"));
   }
+  return name;
+}
+
+absl::StatusOr<NodeHold> NodePresence::Enter(Wish wish, const Assign& assign, absl::Duration now) {
+  ASSIGN_OR_RETURN(std::string name, NameFor(wish, Proof::kRecentWord, assign, now));
   auto state = std::make_shared<NodeHold::State>();
   state->presence = this;
   state->wish = std::move(wish);
@@ -131,6 +142,13 @@ absl::StatusOr<NodeHold> NodePresence::Enter(Wish wish, const Assign& assign, ab
   MutexLock lock(&mu_);
   here_.emplace(std::move(name), state);
   return NodeHold(std::move(state));
+}
+
+absl::StatusOr<std::string> NodePresence::Foresee(std::string name, Machine machine,
+                                                  const Assign& choose, absl::Duration now) {
+  // As the kind that looks at all others itself.
+  return NameFor({.name = std::move(name), .machine = std::move(machine), .kind = Kind::kService},
+                 Proof::kAnswer, choose, now);
 }
 
 }  // namespace tributary

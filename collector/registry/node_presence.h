@@ -81,12 +81,22 @@ class NodePresence {
   absl::StatusOr<NodeHold> Enter(Wish wish, const Assign& assign, absl::Duration now)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The name that the machine would be given if it came now as an agent. As whoever keeps their
+  // sessions does, this asks agents of other machines for a sign of life: what they said before
+  // proves nothing. Notes nothing, and `choose` must not either. Errors and thread as of Enter.
+  absl::StatusOr<std::string> Foresee(std::string name, Machine machine, const Assign& choose,
+                                      absl::Duration now) ABSL_LOCKS_EXCLUDED(mu_);
+
  private:
   friend class NodeHold;
   enum class Others { kNone, kLive, kUnknown };
+  // What is taken for an agent's sign of life.
+  enum class Proof { kRecentWord, kAnswer };
   void Leave(const NodeHold::State* state) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::string> NameFor(const Wish& wish, Proof proof, const Assign& assign,
+                                      absl::Duration now) ABSL_LOCKS_EXCLUDED(mu_);
   // What is known of other machines under the name; those that were silent are asked.
-  Others FindOthers(absl::string_view name, const Wish& wish, absl::Duration now) const
+  Others FindOthers(absl::string_view name, const Wish& wish, Proof proof, absl::Duration now) const
       ABSL_LOCKS_EXCLUDED(mu_);
   // The name under which the machine is here, if it wished for the same.
   std::optional<std::string> NameOf(const Wish& wish) const ABSL_LOCKS_EXCLUDED(mu_);

@@ -396,6 +396,16 @@ absl::StatusOr<std::string> DiskStore::AssignNode(absl::string_view wanted,
   return choice.name;
 }
 
+absl::StatusOr<std::string> DiskStore::ForeseeNode(absl::string_view wanted,
+                                                   absl::string_view machine_id,
+                                                   absl::string_view boot_id,
+                                                   bool wanted_is_live_elsewhere) {
+  ASSIGN_OR_RETURN(const NodeNames::Choice choice,
+                   nodes_.Choose(wanted, {std::string(machine_id), std::string(boot_id)},
+                                 wanted_is_live_elsewhere));
+  return choice.name;
+}
+
 std::vector<CommitNote> DiskStore::NoteDirty(int shard) {
   std::vector<CommitNote> notes;
   for (const std::shared_ptr<MirrorFile>& stream :

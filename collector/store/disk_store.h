@@ -42,6 +42,9 @@ class DiskStore : public Store {
   absl::StatusOr<std::string> AssignNode(absl::string_view wanted, absl::string_view machine_id,
                                          absl::string_view boot_id,
                                          bool wanted_is_live_elsewhere) override;
+  absl::StatusOr<std::string> ForeseeNode(absl::string_view wanted, absl::string_view machine_id,
+                                          absl::string_view boot_id,
+                                          bool wanted_is_live_elsewhere) override;
   std::vector<CommitNote> NoteDirty(int shard) override;
   absl::StatusOr<std::vector<DurableAdvance>> Commit(std::vector<CommitNote> notes) override;
   absl::StatusOr<std::optional<std::string>> GetSetting(absl::string_view name) override;

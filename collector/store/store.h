@@ -184,13 +184,18 @@ class Store {
 
   // The node name for a machine: `wanted`, or `wanted~2`, … if other machines hold it; kept for the
   // machine id. The caller has found out whether a live session of another boot id holds it
-  // (`wanted_is_live_elsewhere`). AlreadyExists if the two cannot be told apart. Where the answer
-  // is not `wanted`, the caller makes sure that no live session of another boot id holds the
-  // answer.
+  // (`wanted_is_live_elsewhere`). AlreadyExists, which says what to do, if the two cannot be told
+  // apart. Where the answer is not `wanted`, the caller makes sure that no live session of another
+  // boot id holds the answer.
   virtual absl::StatusOr<std::string> AssignNode(absl::string_view wanted,
                                                  absl::string_view machine_id,
                                                  absl::string_view boot_id,
                                                  bool wanted_is_live_elsewhere) = 0;
+  // What AssignNode would answer now, but for errors of the registry. Changes nothing.
+  virtual absl::StatusOr<std::string> ForeseeNode(absl::string_view wanted,
+                                                  absl::string_view machine_id,
+                                                  absl::string_view boot_id,
+                                                  bool wanted_is_live_elsewhere) = 0;
 
   // On shard `shard`: the streams that changed since the last call, with offsets and fingerprints
   // as of now. Their descriptors stay open until the commit ended.

@@ -16,6 +16,7 @@ import pytest
 from event_files import EventFile
 from programs import AGENT, require, wait_for
 
+ID_FILES = ("/etc/machine-id", "/proc/sys/kernel/random/boot_id")
 BARE = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8"}
 
 
@@ -26,11 +27,15 @@ class Place:
     env: dict = dataclasses.field(default_factory=dict)
     flags: tuple = ()
     command: tuple = ()  # of `run -- COMMAND`
+    machine: tuple = ()  # machine id and boot id, where they are not those of this machine
 
     def wrap(self, *command):
         variables = [f"{name}={value}" for name, value in {**BARE, "HOSTNAME": self.host, **self.env}.items()]
         unshare = ["unshare", "--uts"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--uts"]
-        return [*unshare, "sh", "-c", 'hostname "$0" && exec "$@"', self.host, "env", "-i", *variables, *map(str, command)]
+        unshare += ["--mount"] if self.machine else []
+        script = 'hostname "$0" && ' + "".join(
+            f"f=$(mktemp) && echo {text} > $f && mount --bind $f {path} && rm $f && " for text, path in zip(self.machine, ID_FILES)) + 'exec "$@"'
+        return [*unshare, "sh", "-c", script, self.host, "env", "-i", *variables, *map(str, command)]
 
 
 def slurm(node, place, nodes="node[07-08]", job="4711", **more):
@@ -140,11 +145,18 @@ class Cluster:
     def collector(self):
         return ["--collector", f"127.0.0.1:{self.site.port}"]
 
+    def ask_plan(self, place, *logdirs, asked=False, json=True):
+        flags = [*place.flags, *(part for logdir in logdirs for part in ("--logdir", logdir)), *(self.collector() if asked else []), *(["--json"] if json else [])]
+        return subprocess.run(place.wrap(AGENT, "plan", *flags, *(["--", *place.command] if place.command else [])), capture_output=True, text=True, timeout=60)
+
     def plan(self, place, *logdirs, asked=False):
-        flags = [*place.flags, *(part for logdir in logdirs for part in ("--logdir", logdir)), *(self.collector() if asked else [])]
-        done = subprocess.run(place.wrap(AGENT, "plan", "--json", *flags, *(["--", *place.command] if place.command else [])), capture_output=True, text=True, timeout=60)
+        done = self.ask_plan(place, *logdirs, asked=asked)
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
+
+    def notes(self, place, *logdirs):
+        """(kind, runs, with) of what a plan that asks the collector says beside the names."""
+        return [(note["kind"], note["runs"], note["with"]) for note in self.plan(place, *logdirs, asked=True)["notes"]]
 
     def planned(self, place, *logdirs, asked=False):
         return {file["run"] for file in self.plan(place, *logdirs, asked=asked)["files"]}
@@ -274,3 +286,103 @@ def test_captures_of_the_path_and_directories_that_appear_later(cluster, tmp_pat
     agent = cluster.start(daemon, pattern)
     write_runs(tmp_path / "scratch/carol/4713/tb", "exp1", second=1_700_002_000)
     cluster.expect(later | {"4713/node07/exp1"}, agent)
+
+
+def test_a_run_that_goes_on_across_nodes_is_named_with_them(cluster, tmp_path):
+    cluster.site.start_collector()
+    write_runs(tmp_path / "a", "exp1", "exp2")
+    write_runs(tmp_path / "b", "exp1", "exp3", second=1_700_001_000)
+    first, second = Place("node07", flags=("--namespace", "")), Place("node08", flags=("--namespace", ""))
+    assert cluster.notes(first, tmp_path / "a") == []
+    agent = cluster.start(first, tmp_path / "a")
+    cluster.expect({"exp1", "exp2"}, agent)
+    assert cluster.notes(first, tmp_path / "a") == []  # its own files
+    assert cluster.notes(second, tmp_path / "b") == [("nodes", ["exp1"], ["node07"])]
+    assert "\n  exp1 goes on with 1 file of node07: same name, one run\n" in cluster.ask_plan(second, tmp_path / "b", asked=True, json=False).stdout
+    assert cluster.notes(Place("node08"), tmp_path / "b") == []  # {node} keeps them apart
+    other = cluster.start(second, tmp_path / "b")
+    cluster.expect({"exp1", "exp2", "exp3"}, other)
+    # It is so for both from now on.
+    assert cluster.notes(first, tmp_path / "a") == [("nodes", ["exp1"], ["node08"])]
+
+
+def test_names_that_look_the_same_are_told_and_are_different_runs(cluster, tmp_path):
+    cluster.site.start_collector()
+    theirs, mine = {"Exp1", "caf\u00e9", "other"}, {"exp1", "cafe\u0301", "run", "run\u200b", "mine"}
+    write_runs(tmp_path / "a", *theirs)
+    write_runs(tmp_path / "b", *mine, second=1_700_001_000)
+    cluster.expect(theirs, cluster.start(Place("node07", flags=("--namespace", "")), tmp_path / "a"))
+    second = Place("node08", flags=("--namespace", ""))
+    here_and_there = cluster.notes(second, tmp_path / "b")
+    assert sorted(here_and_there) == sorted([
+        ("look_alike", ["Exp1", "exp1"], ["Exp1"]), ("look_alike", ["cafe\u0301", "caf\u00e9"], ["caf\u00e9"]), ("look_alike", ["run", "run\u200b"], [])])
+    text = cluster.ask_plan(second, tmp_path / "b", asked=True, json=False).stdout
+    assert '"Exp1" (at the collector) and "exp1" differ in letter case only' in text and r'"run" and "run\u{200b}" look the same' in text, text
+    cluster.expect(theirs | mine, cluster.start(second, tmp_path / "b"))
+
+
+def test_a_run_that_keeps_an_older_name_is_told_by_both(cluster, tmp_path):
+    cluster.site.start_collector()
+    write_runs(tmp_path / "a", "exp1")
+    agent = cluster.start(Place("node07"), tmp_path / "a")
+    cluster.expect({"node07/exp1"}, agent)
+    cluster.stop(agent, Place("node07"))
+    write_runs(tmp_path / "a", "exp1", second=1_700_001_000)
+    new = Place("node07", flags=("--namespace", "new/{node}"))
+    assert cluster.notes(new, tmp_path / "a") == [("kept", ["node07/exp1"], ["new/node07/exp1"])]
+    cluster.expect({"node07/exp1", "new/node07/exp1"}, cluster.start(new, tmp_path / "a"))
+
+
+@pytest.fixture
+def machines():
+    """Places with one host name on different machines."""
+    if not pathlib.Path(ID_FILES[0]).exists():
+        pytest.skip(f"no {ID_FILES[0]} to put another one over")
+    found = [Place("node07", machine=("a" * 32, "boot-a")), Place("node07", machine=("b" * 32, "boot-b")), Place("node07", machine=("a" * 32, "boot-of-a-clone"))]
+    for place in found:
+        if subprocess.run(place.wrap("cat", ID_FILES[1]), capture_output=True, text=True).stdout.strip() != place.machine[1]:
+            pytest.skip("no mounts here")
+    return found
+
+
+def test_a_second_machine_of_the_name_is_planned_as_it_will_be(cluster, machines, tmp_path):
+    first, second, clone = machines
+    cluster.site.start_collector()
+    write_runs(tmp_path / "a", *RUNS)
+    write_runs(tmp_path / "b", *RUNS, second=1_700_001_000)
+    mine, theirs = below("node07", *RUNS), below("node07~2", *RUNS)
+    agent = cluster.start(first, tmp_path / "a")
+    cluster.expect(mine, agent)
+    assert cluster.planned(second, tmp_path / "b") == mine  # asking nobody
+    assert cluster.planned(second, tmp_path / "b", asked=True) == theirs
+    assert cluster.notes(second, tmp_path / "b") == [("node", [], ["node07", "node07~2"])]
+    other = cluster.start(second, tmp_path / "b")
+    cluster.expect(mine | theirs, other)
+    # Whether it runs or not, and when the first one is gone: a number once given is kept.
+    assert cluster.planned(second, tmp_path / "b", asked=True) == theirs
+    cluster.stop(other, second)
+    assert cluster.planned(second, tmp_path / "b", asked=True) == theirs
+    assert cluster.planned(first, tmp_path / "a", asked=True) == mine
+    # A cloned image cannot be told apart: refused before as at the start.
+    refused = cluster.ask_plan(clone, tmp_path / "b", asked=True)
+    assert refused.returncode == 1 and "give --node" in refused.stderr and refused.stdout == "", refused
+    started = subprocess.run(clone.wrap(AGENT, *cluster.collector(), "--once", "--connect-timeout", "2s", "--logdir", tmp_path / "b"), capture_output=True, text=True, timeout=60)
+    assert started.returncode == 1 and "give --node" in started.stderr, started
+    named = dataclasses.replace(clone, flags=("--node", "node07b"))
+    assert cluster.planned(named, tmp_path / "b", asked=True) == below("node07b", *RUNS)
+    cluster.stop(agent, first)
+    assert cluster.planned(second, tmp_path / "b", asked=True) == theirs
+
+
+def test_a_machine_that_took_the_place_of_a_dead_one_is_planned_so(cluster, machines, tmp_path):
+    first, second, _ = machines
+    cluster.site.start_collector()
+    write_runs(tmp_path / "a", "exp1")
+    write_runs(tmp_path / "b", "exp2", second=1_700_001_000)
+    agent = cluster.start(first, tmp_path / "a")
+    cluster.expect({"node07/exp1"}, agent)
+    agent.process.send_signal(signal.SIGSTOP)  # as a machine that is gone: its connection stands, and nobody answers
+    assert cluster.planned(second, tmp_path / "b", asked=True) == {"node07/exp2"}
+    other = cluster.start(second, tmp_path / "b")
+    cluster.expect({"node07/exp1", "node07/exp2"}, other)
+    agent.kill()

@@ -126,6 +126,11 @@ class OverlapAppendingStore : public Store {
                                          bool wanted_is_live_elsewhere) override {
     return store_->AssignNode(wanted, machine_id, boot_id, wanted_is_live_elsewhere);
   }
+  absl::StatusOr<std::string> ForeseeNode(absl::string_view wanted, absl::string_view machine_id,
+                                          absl::string_view boot_id,
+                                          bool wanted_is_live_elsewhere) override {
+    return store_->ForeseeNode(wanted, machine_id, boot_id, wanted_is_live_elsewhere);
+  }
   std::vector<CommitNote> NoteDirty(int shard) override { return store_->NoteDirty(shard); }
   absl::StatusOr<std::vector<DurableAdvance>> Commit(std::vector<CommitNote> notes) override {
     ASSIGN_OR_RETURN(auto advances, store_->Commit(std::move(notes)));

@@ -166,6 +166,13 @@ class FakeStore : public Store {
     }
     return absl::StrCat(wanted, "~2");
   }
+  absl::StatusOr<std::string> ForeseeNode(absl::string_view wanted, absl::string_view machine_id,
+                                          absl::string_view boot_id, bool live_elsewhere) override {
+    const auto machines = machines_;
+    const auto name = AssignNode(wanted, machine_id, boot_id, live_elsewhere);
+    machines_ = machines;
+    return name;
+  }
   std::vector<CommitNote> NoteDirty(int shard) override {
     std::vector<CommitNote> notes;
     for (auto& [identity, stream] : streams_) {

@@ -98,6 +98,15 @@ class IngestSite {
     }
   }
 
+  // What is answered at once, with the queues as they are.
+  absl::StatusOr<ingest::v1::DescribeNodeResponse> Describe(
+      const ingest::v1::DescribeNodeRequest& request) {
+    absl::StatusOr<ingest::v1::DescribeNodeResponse> described =
+        absl::DeadlineExceededError("no answer yet");
+    ingest->DescribeNode(request, [&described](auto answer) { described = std::move(answer); });
+    return described;
+  }
+
   NodePresence nodes;
   FakeClock clock;
   FakeFileSystem files;

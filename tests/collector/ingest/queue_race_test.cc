@@ -133,7 +133,7 @@ TEST_F(QueueRaceTest, ASessionThatEndsWhileItsGenerationBegins) {
   site_.Pass(absl::Seconds(1));
   ingest::v1::DescribeNodeRequest request;
   request.mutable_node()->set_name("node07");
-  const auto answer = site_.ingest->DescribeNode(request);
+  const auto answer = site_.Describe(request);
   ASSERT_TRUE(answer.ok()) << answer.status();
   EXPECT_EQ(answer->streams(0).generation(), 1u);
   EXPECT_EQ(answer->streams(0).received(), 0u);
@@ -227,7 +227,7 @@ TEST_F(QueueRaceTest, Fault9_ASealThatIsToldAfterANewGenerationBegan) {
   }
   ingest::v1::DescribeNodeRequest request;
   request.mutable_node()->set_name("node07");
-  EXPECT_EQ(site_.ingest->DescribeNode(request)->streams(0).durable(), 0u);
+  EXPECT_EQ(site_.Describe(request)->streams(0).durable(), 0u);
 }
 
 // A shutdown while the disk stands still: everybody is told at once, the end waits for the disk.

@@ -183,7 +183,7 @@ TEST_F(SessionAssetsTest, DescribeNodeAndTheBoardTellThem) {
   SendWhole(&agent, 1, "one", 7);
   ingest::v1::DescribeNodeRequest request;
   request.mutable_node()->set_name("node07");
-  const auto described = site_.ingest->DescribeNode(request);
+  const auto described = site_.Describe(request);
   ASSERT_TRUE(described.ok());
   ASSERT_EQ(described->streams_size(), 1);
   EXPECT_EQ(described->streams(0).kind(), ingest::v1::STREAM_KIND_ASSET);
@@ -200,7 +200,7 @@ TEST_F(SessionAssetsTest, DescribeNodeAndTheBoardTellThem) {
   Message complete;
   complete.mutable_listing_complete();
   next.Welcomed()->Say(complete);
-  EXPECT_EQ(site_.ingest->DescribeNode(request)->streams(0).state(), ingest::v1::SOURCE_STATE_GONE);
+  EXPECT_EQ(site_.Describe(request)->streams(0).state(), ingest::v1::SOURCE_STATE_GONE);
 }
 
 TEST_F(SessionAssetsTest, Fault10_WithoutRoomItIsRefusedAndNobodyElseWaits) {

@@ -69,7 +69,8 @@ TEST_F(SessionTableTest, Fault5_AnotherBootOfASilentNodeIsTheNodeThatCameBack) {
 TEST_F(SessionTableTest, AClonedImageIsToldToTakeAName) {
   ScriptedAgent first(&site_);
   first.Welcomed();
-  site_.store.node_error = absl::AlreadyExistsError("two machines with one machine id");
+  site_.store.node_error =
+      absl::AlreadyExistsError("two machines with one machine id: give --node");
   ScriptedAgent clone(&site_);
   SetMachine(&clone, first.hello()->node().machine_id(), "another boot");
   clone.SayHello();

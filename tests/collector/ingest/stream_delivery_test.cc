@@ -465,29 +465,5 @@ TEST_F(StreamDeliveryTest, Fault5_StreamReport_IsShown) {
   EXPECT_EQ(agent.Refused(), ingest::v1::REFUSAL_REASON_NOT_OPEN);
 }
 
-TEST_F(StreamDeliveryTest, DescribeNode_InPagesByPath) {
-  ScriptedAgent agent(&site_);
-  agent.Welcomed();
-  for (uint32_t i = 0; i < 5; ++i) agent.Open(i, absl::StrCat("run/\xff", i, ".tfevents"));
-  ingest::v1::DescribeNodeRequest request;
-  request.mutable_node()->set_name("node07");
-  request.set_limit(2);
-  std::vector<std::string> paths;
-  for (int page = 0; page < 3; ++page) {
-    const auto answer = site_.ingest->DescribeNode(request);
-    ASSERT_TRUE(answer.ok()) << answer.status();
-    EXPECT_EQ(answer->node(), "node07");
-    for (const auto& stream : answer->streams()) paths.push_back(stream.path());
-    request.set_after(answer->next());
-    EXPECT_EQ(answer->next().empty(), page == 2);
-  }
-  EXPECT_EQ(paths.size(), 5u);
-  EXPECT_TRUE(std::is_sorted(paths.begin(), paths.end()));
-  request.set_after("nonsense");
-  EXPECT_TRUE(absl::IsInvalidArgument(site_.ingest->DescribeNode(request).status()));
-  request.mutable_node()->set_name("unknown");
-  EXPECT_TRUE(absl::IsNotFound(site_.ingest->DescribeNode(request).status()));
-}
-
 }  // namespace
 }  // namespace tributary

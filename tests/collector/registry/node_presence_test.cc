@@ -1,12 +1,15 @@
 // Machines of one name, whatever they come as.
 #include "collector/registry/node_presence.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
 
 namespace tributary {
 namespace {
+
+using ::testing::HasSubstr;
 
 class NodePresenceTest : public ::testing::Test {
  protected:
@@ -20,15 +23,20 @@ class NodePresenceTest : public ::testing::Test {
     wish.probe = [this, machine] { probed_.push_back(machine); };
     return wish;
   }
+  NodePresence::Assign Assigner() {
+    return [this](absl::string_view wanted, const Machine&, bool elsewhere) {
+      ++assigned_;
+      return absl::StatusOr<std::string>(elsewhere ? absl::StrCat(wanted, "~2")
+                                                   : std::string(wanted));
+    };
+  }
   absl::StatusOr<NodeHold> Enter(NodePresence::Wish wish) {
-    return presence_.Enter(
-        std::move(wish),
-        [this](absl::string_view wanted, const Machine&, bool elsewhere) {
-          ++assigned_;
-          return absl::StatusOr<std::string>(elsewhere ? absl::StrCat(wanted, "~2")
-                                                       : std::string(wanted));
-        },
-        now_);
+    return presence_.Enter(std::move(wish), Assigner(), now_);
+  }
+  std::string Foresee(const std::string& machine) {
+    const NodePresence::Wish wish = Make(machine);
+    const auto name = presence_.Foresee(wish.name, wish.machine, Assigner(), now_);
+    return name.ok() ? *name : std::string(name.status().message());
   }
   std::string NameOf(const absl::StatusOr<NodeHold>& hold) {
     return hold.ok() ? hold->name() : std::string(hold.status().message());
@@ -97,6 +105,36 @@ TEST_F(NodePresenceTest, TheSecondNameIsLookedAtToo) {
   const auto second = Enter(Make("b"));
   // The fake registry gives the same second name to everybody.
   EXPECT_TRUE(absl::IsAlreadyExists(Enter(Make("c")).status()));
+}
+
+TEST_F(NodePresenceTest, WhatIsForeseenIsWhatAnAgentGetsThen) {
+  EXPECT_EQ(Foresee("a"), "node07");
+  const auto first = Enter(Make("a"));
+  EXPECT_EQ(Foresee("a"), "node07");
+  EXPECT_EQ(Foresee("b"), "node07~2");
+  // Nothing was noted.
+  EXPECT_EQ(Foresee("c"), "node07~2");
+  const auto second = Enter(Make("b"));
+  EXPECT_EQ(NameOf(second), "node07~2");
+  EXPECT_THAT(Foresee("c"), HasSubstr("give --node"));
+}
+
+TEST_F(NodePresenceTest, AnAgentIsAskedBeforeANameIsForeseenWhateverItSaidBefore) {
+  auto agent = Enter(Make("a", Kind::kAgent));
+  now_ += absl::Milliseconds(100);
+  EXPECT_THAT(Foresee("b"), HasSubstr("try again"));
+  EXPECT_EQ(probed_, std::vector<std::string>{"a"});
+  now_ += absl::Milliseconds(100);
+  EXPECT_THAT(Foresee("b"), HasSubstr("try again"));
+  agent->Heard(now_);
+  EXPECT_EQ(Foresee("b"), "node07~2");
+  EXPECT_EQ(probed_.size(), 1u);
+  // An answer is good for a while.
+  now_ += absl::Seconds(30);
+  EXPECT_THAT(Foresee("b"), HasSubstr("try again"));
+  EXPECT_EQ(probed_.size(), 2u);
+  now_ += absl::Seconds(6);
+  EXPECT_EQ(Foresee("b"), "node07");
 }
 
 TEST_F(NodePresenceTest, MachinesWithoutIdsAreToldApartByNothing) {

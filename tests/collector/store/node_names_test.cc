@@ -43,6 +43,17 @@ TEST_F(NodeNamesTest, OneMachineKeepsItsNameOverReboots) {
   EXPECT_EQ(Assign("node07", {"machine-a", "boot-2"}, kNotLive), "node07");
 }
 
+TEST_F(NodeNamesTest, WhatIsChosenIsNotAssigned) {
+  const auto choice = names_.Choose("node07", {"machine-a", "boot-1"}, kNotLive);
+  ASSERT_TRUE(choice.ok());
+  EXPECT_TRUE(choice->changed);
+  EXPECT_EQ(names_.Choose("node07", {"machine-b", "boot-2"}, kNotLive)->name, "node07");
+  EXPECT_EQ(Assign("node07", {"machine-a", "boot-1"}, kNotLive), "node07");
+  EXPECT_FALSE(names_.Choose("node07", {"machine-a", "boot-1"}, kNotLive)->changed);
+  EXPECT_EQ(names_.Choose("node07", {"machine-b", "boot-2"}, kLiveElsewhere)->name, "node07~2");
+  EXPECT_EQ(names_.Choose("node07", {"machine-c", "boot-3"}, kLiveElsewhere)->name, "node07~2");
+}
+
 TEST_F(NodeNamesTest, ASuccessorOfAMachineThatIsGoneTakesItsName) {
   EXPECT_EQ(Assign("pod-3", {"machine-a", "boot-1"}, kNotLive), "pod-3");
   EXPECT_EQ(Assign("pod-3", {"machine-b", "boot-9"}, kNotLive), "pod-3");
