@@ -130,15 +130,16 @@ struct GrpcTunnel::Impl {
 
   SystemRandom random;
   net::SocketLoop loop;
-  std::unique_ptr<TunnelClient> client;  // owned by the loop
+  std::unique_ptr<TunnelClient> client;  // owned by the loop, as long as it runs
 };
 
 GrpcTunnel::GrpcTunnel(const GrpcTransportOptions& transport, Clock* clock, Logger* log)
     : impl_(std::make_unique<Impl>(transport, clock, log)) {}
 
 GrpcTunnel::~GrpcTunnel() {
-  impl_->loop.Post([impl = impl_.get()] { impl->client.reset(); });
+  // In this order: no tick, and no timer of the client, finds it gone.
   impl_->loop.Stop();
+  impl_->client.reset();
 }
 
 void GrpcTunnel::SetToken(std::string token) {

@@ -23,6 +23,7 @@
 #include "common/http/http_server.h"
 #include "common/metrics.h"
 #include "tests/common/http/socket_client.h"
+#include "tests/support/fake_clock.h"
 
 namespace tributary::gateway {
 namespace {
@@ -243,6 +244,20 @@ TEST_F(GrpcTunnelTest, TheProcessIsGoneAndComesBack) {
   }
   StartNode("seven");
   EXPECT_THAT(collector_->GetWhenOpen("/node/n1/board/5"), StartsWith("HTTP/1.1 200 OK"));
+}
+
+TEST(GrpcTunnelEndTest, ATickThatIsDueAtTheEndDoesNoHarm) {
+  for (int i = 0; i < 20; ++i) {
+    FakeClock clock;
+    NullLogger log;
+    auto tunnel = std::make_unique<agent::GrpcTunnel>(
+        agent::GrpcTransportOptions{.address = "127.0.0.1:1"}, &clock, &log);
+    tunnel->SetServices({{"board", 8888}});
+    tunnel->SetToken("seven");
+    // The loop sleeps: the end is what wakes it, and then the tick is due too.
+    clock.Advance(absl::Seconds(5));
+    tunnel.reset();
+  }
 }
 
 TEST_F(GrpcTunnelTest, Malicious_ATokenOfNobodyOpensNothing) {
