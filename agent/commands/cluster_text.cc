@@ -64,7 +64,7 @@ std::string Troubles(const Picture::Node& node) {
   return absl::StrJoin(found, "; ");
 }
 
-// Troubled ones first, then those that are away; each by name, as the answer has them.
+// Troubled ones first, then those that are away; each by name.
 std::string NodesTable(const Picture& picture) {
   std::vector<std::pair<int, std::vector<std::string>>> placed;
   for (const Picture::Node& node : picture.nodes()) {
@@ -81,8 +81,7 @@ std::string NodesTable(const Picture& picture) {
                             IsConnected(node) ? OffsetText(node.clock_offset_s()) : "-",
                             OrDash(node.version()), OrDash(troubles)});
   }
-  std::stable_sort(placed.begin(), placed.end(),
-                   [](const auto& one, const auto& other) { return one.first < other.first; });
+  std::sort(placed.begin(), placed.end());
   Rows rows;
   for (auto& [place, cells] : placed) rows.push_back(std::move(cells));
   return TextTable({"NODE", "STATE", "LAST RECORD", "LAG", "FILES", "DURABLE", "PENDING", "HOLES",
@@ -101,11 +100,14 @@ struct PlacedService {
 // Those that do not open first; each by node and name, as the answer has them.
 std::vector<PlacedService> ServicesOf(const Picture& picture) {
   std::vector<PlacedService> services;
-  for (const Picture::Node& node : picture.nodes()) {
-    for (const Picture::Service& service : node.services()) services.push_back({&node, &service});
+  for (const bool opens : {false, true}) {
+    for (const Picture::Node& node : picture.nodes()) {
+      for (const Picture::Service& service : node.services()) {
+        const PlacedService placed = {&node, &service};
+        if (placed.opens() == opens) services.push_back(placed);
+      }
+    }
   }
-  std::stable_partition(services.begin(), services.end(),
-                        [](const PlacedService& placed) { return !placed.opens(); });
   return services;
 }
 

@@ -69,6 +69,12 @@ class Program:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def freeze(self):
+        """SIGSTOP, and every thread stands still: the system stops them one after the other."""
+        self.process.send_signal(signal.SIGSTOP)
+        tasks = pathlib.Path(f"/proc/{self.pid}/task")
+        wait_for(lambda: all((task / "stat").read_text().rsplit(")", 1)[1].split()[0] == "T" for task in tasks.iterdir()), "all threads stand still")
+
     def stop(self, seconds=40):
         """SIGTERM, and the exit code."""
         if self.running():

@@ -381,7 +381,7 @@ def test_a_machine_that_took_the_place_of_a_dead_one_is_planned_so(cluster, mach
     write_runs(tmp_path / "b", "exp2", second=1_700_001_000)
     agent = cluster.start(first, tmp_path / "a")
     cluster.expect({"node07/exp1"}, agent)
-    agent.process.send_signal(signal.SIGSTOP)  # as a machine that is gone: its connection stands, and nobody answers
+    agent.freeze()  # as a machine that is gone: its connection stands, and nobody answers
     assert cluster.planned(second, tmp_path / "b", asked=True) == {"node07/exp2"}
     other = cluster.start(second, tmp_path / "b")
     cluster.expect({"node07/exp1", "node07/exp2"}, other)
