@@ -274,6 +274,7 @@ Server::Loading Server::Parts::loading() const {
   Loading loading;
   loading.done = true;
   if (ingest != nullptr) {
+    loading.streams = ingest->streams_at_start();
     loading.streams_left = static_cast<uint64_t>(ingest->streams_loading());
     loading.done = loading.streams_left == 0;
   }
