@@ -134,6 +134,10 @@ def test_damaged_record_is_skipped_alone_and_told(site, tmp_path, through):
     if through == "logdir":
         site.start_collector("--logdir", tmp_path / "logs", data=False)
         run_name = "run"
+        one_line_with(site.collector.text(), "warn", str(path), f"offset={offset}", f"length={len(broken)}", "data_crc", "damaged_places=2")
+        metrics = site.http.request("/metrics")[2].decode()
+        assert "\ntributary_collector_logdir_damaged_places_total 2\n" in metrics
+        assert f"\ntributary_collector_logdir_damaged_bytes_total {len(broken) + len(length_broken)}\n" in metrics
     else:
         site.start_collector()
         site.once("n", tmp_path / "logs")
