@@ -85,6 +85,11 @@ AdminAnswer AdminBoard::Readiness() {
   if (progress_.files_unreadable > 0) {
     absl::StrAppend(&answer.body, "files that cannot be read: ", progress_.files_unreadable, "\n");
   }
+  if (progress_.directories_unlisted > 0) {
+    absl::StrAppend(&answer.body,
+                    "directories that cannot be listed: ", progress_.directories_unlisted, ", ",
+                    progress_.directory_error, "\n");
+  }
   if (!progress_.tailer_status.empty())
     absl::StrAppend(&answer.body, progress_.tailer_status, "\n");
   return answer;

@@ -33,7 +33,8 @@ class AdminBoard {
 
   //   /healthz  200; 503 if the agent's thread has not told anything for a minute
   //   /readyz   200 if files are delivered; 503 if the collector or a logdir is away, and what it
-  //             is that is missing; unreadable files are told, and do not make it 503
+  //             is that is missing; files and directories that cannot be read are told, and do not
+  //             make it 503
   //   /metrics  Prometheus' text
   // Anything else is 404; a method other than GET and HEAD is 405.
   AdminAnswer Answer(absl::string_view method, absl::string_view path) ABSL_LOCKS_EXCLUDED(mu_);

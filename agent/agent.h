@@ -96,7 +96,8 @@ class Agent {
 
   // Set when the agent has ended:
   //   - OK: drained, or `once` is done, and nothing is left;
-  //   - DataLoss: drained, but some files could not be delivered whole: see Left;
+  //   - DataLoss: drained, but some files could not be delivered whole, or some directories not be
+  //     listed: see Left;
   //   - FailedPrecondition, PermissionDenied, InvalidArgument: the collector refused the session
   //     for a reason that waiting cannot cure, or did not within taken_wait; the message is for
   //     people.
@@ -106,7 +107,8 @@ class Agent {
   // Walks all files.
   Progress progress() const;
   // Files that are present or were, and are not durable to their present end (while draining: to
-  // the end they had at its start), at most `limit`. Walks all files.
+  // the end they had at its start), and directories that cannot be listed; at most `limit`. Walks
+  // all files.
   std::vector<FileLeft> Left(size_t limit) const;
 
  private:

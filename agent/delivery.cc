@@ -52,6 +52,7 @@ void Delivery::SetState(TailedFileId id, StreamState state, absl::string_view wh
 }
 
 void Delivery::OnChanged(const std::vector<TailedFileId>& ids) {
+  TellUnlisted();
   // Newest first, as the tailer says; what is put to the front later overtakes.
   for (const TailedFileId id : ids) {
     while (!streams_.Has(id)) {
@@ -65,6 +66,13 @@ void Delivery::OnChanged(const std::vector<TailedFileId>& ids) {
   }
 }
 
+void Delivery::TellUnlisted() {
+  for (const UnlistedDirectory& directory : deps_.tailer->TakeNewlyUnlisted()) {
+    deps_.log->Warn("cannot list a directory, nothing in it is delivered, trying again",
+                    {{"reason", directory.error.message()}});
+  }
+}
+
 void Delivery::OnFileChanged(TailedFileId id) {
   Stream& stream = streams_.at(id);
   if (stream.asset) {
@@ -74,6 +82,10 @@ void Delivery::OnFileChanged(TailedFileId id) {
   }
   const TailedFile& tailed = file(id);
   if (!Present(id)) {
+    if (!tailed.error.ok()) {
+      deps_.log->Warn("file cannot be looked at, will be tried again",
+                      {{"file", PathOf(id)}, {"error", tailed.error}});
+    }
     // An offer that is still to come finds out by itself.
     if (stream.state != StreamState::kGone && stream.state != StreamState::kOpening) MarkGone(id);
     return;

@@ -65,7 +65,7 @@ class Delivery {
 
   // --- The files.
 
-  // What Tailer::Poll returned.
+  // What Tailer::Poll returned. Warns of directories that cannot be listed.
   void OnChanged(const std::vector<TailedFileId>& ids);
   // Does what is due by time alone.
   void RunTimers();
@@ -129,6 +129,7 @@ class Delivery {
   std::optional<AgentMessage> NextAssetPart();
 
   // In delivery.cc: files, bytes and answers about them.
+  void TellUnlisted();
   void OnFileChanged(TailedFileId id);
   void OnLiveChanged(TailedFileId id);
   void Revisit(TailedFileId id);

@@ -1,6 +1,7 @@
 // The part of Delivery that tells how far it is.
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "agent/delivery.h"
 
 namespace tributary::agent {
@@ -11,6 +12,7 @@ void Delivery::AddTo(Progress* progress) const {
     const Stream& stream = streams_.at(id);
     const TailedFile& tailed = file(id);
     if (stream.asset && tailed.present && !Present(id)) ++progress->files_left_out;
+    if (!tailed.present && !tailed.error.ok()) ++progress->files_unreadable;
     if (!Present(id)) continue;
     const uint64_t size = tailed.stat.size_bytes;
     const uint64_t durable = DurableOf(id);
@@ -24,6 +26,10 @@ void Delivery::AddTo(Progress* progress) const {
     if (stream.behind_since > -absl::InfiniteDuration()) {
       progress->lag = std::max(progress->lag, time - stream.behind_since);
     }
+  }
+  progress->directories_unlisted = deps_.tailer->unlisted_count();
+  for (const UnlistedDirectory& directory : deps_.tailer->Unlisted(1)) {
+    progress->directory_error = std::string(directory.error.message());
   }
   progress->files_open = static_cast<uint64_t>(std::max<int64_t>(0, streams_.open_streams()));
   progress->node = node_;
@@ -47,18 +53,22 @@ std::vector<FileLeft> Delivery::Left(size_t limit) const {
   for (TailedFileId id = 0; id < streams_.size() && left.size() < limit; ++id) {
     const Stream& stream = streams_.at(id);
     const TailedFile& tailed = file(id);
-    if (draining_ && stream.drain_to == Stream::kNone) continue;   // Came later.
-    if (stream.asset && tailed.present && !Present(id)) continue;  // Not followed.
-    const uint64_t size = draining_ ? stream.drain_to : tailed.stat.size_bytes;
+    const bool unseen = !tailed.present && !tailed.error.ok();
+    if (draining_ && !unseen && stream.drain_to == Stream::kNone) continue;  // Came later.
+    if (stream.asset && tailed.present && !Present(id)) continue;            // Not followed.
+    const bool known = draining_ && stream.drain_to != Stream::kNone;
+    const uint64_t size = known ? stream.drain_to : tailed.stat.size_bytes;
     const bool whole = stream.accepted ? IsWhole(id, size) : !tailed.present && size == 0;
-    if (whole) continue;
+    if (whole && !unseen) continue;
     FileLeft& entry = left.emplace_back();
     entry.logdir_name = options_.logdir_names[static_cast<size_t>(tailed.root)];
     entry.relative_path = tailed.relative_path;
     entry.size_bytes = size;
     entry.durable_bytes = std::min(size, DurableOf(id));
     const StreamTable::Retry* retry = streams_.FindRetry(id);
-    if (!tailed.present) {
+    if (unseen) {
+      entry.why = absl::StrCat("unreadable: ", tailed.error.message());
+    } else if (!tailed.present) {
       entry.why = "gone";
     } else if (retry != nullptr) {
       entry.why = retry->why;
@@ -67,6 +77,13 @@ std::vector<FileLeft> Delivery::Left(size_t limit) const {
     } else {
       entry.why = "waiting for the collector";
     }
+  }
+  for (const UnlistedDirectory& directory : deps_.tailer->Unlisted(limit - left.size())) {
+    FileLeft& entry = left.emplace_back();
+    entry.logdir_name = options_.logdir_names[static_cast<size_t>(directory.root)];
+    entry.relative_path = directory.relative_path;
+    entry.why = std::string(directory.error.message());
+    entry.is_directory = true;
   }
   return left;
 }

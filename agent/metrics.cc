@@ -12,6 +12,8 @@ AgentMetrics::AgentMetrics(MetricsRegistry* registry)
                                        "Files with bytes that are not durable.")),
       files_unreadable_(registry->AddGauge("tributary_agent_files_unreadable",
                                            "Files whose last look or read failed.")),
+      directories_unlisted_(registry->AddGauge("tributary_agent_directories_unlisted",
+                                               "Directories that are there and cannot be listed.")),
       files_left_out_(registry->AddGauge("tributary_agent_files_left_out",
                                          "Side files that are larger than the limit, or that the "
                                          "collector does not take.")),
@@ -63,6 +65,7 @@ void AgentMetrics::Update(const Progress& progress, uint64_t missing_logdirs) {
   set(files_open_, progress.files_open);
   set(files_behind_, progress.files_behind);
   set(files_unreadable_, progress.files_unreadable);
+  set(directories_unlisted_, progress.directories_unlisted);
   set(files_left_out_, progress.files_left_out);
   set(logdirs_missing_, missing_logdirs);
   set(file_bytes_, progress.bytes_on_disk);

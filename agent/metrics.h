@@ -27,8 +27,8 @@ class AgentMetrics {
     void Follow(uint64_t total);
   };
 
-  Gauge connected_, files_, files_open_, files_behind_, files_unreadable_, files_left_out_,
-      logdirs_missing_;
+  Gauge connected_, files_, files_open_, files_behind_, files_unreadable_, directories_unlisted_,
+      files_left_out_, logdirs_missing_;
   Gauge file_bytes_, received_bytes_, durable_bytes_, in_flight_bytes_, credit_bytes_, lag_seconds_;
   Total sent_bytes_, chunks_, records_, damaged_records_, damaged_bytes_, unfilled_ranges_, fills_,
       assets_;

@@ -33,10 +33,12 @@ struct Progress {
   std::string tailer_status;
 
   // Of side files too, unless said otherwise.
-  uint64_t files = 0;             // that exist
-  uint64_t files_open = 0;        // that the collector has accepted in this session
-  uint64_t files_behind = 0;      // with bytes that are not durable
-  uint64_t files_unreadable = 0;  // whose last look or read failed
+  uint64_t files = 0;                 // that exist
+  uint64_t files_open = 0;            // that the collector has accepted in this session
+  uint64_t files_behind = 0;          // with bytes that are not durable
+  uint64_t files_unreadable = 0;      // whose last look or read failed
+  uint64_t directories_unlisted = 0;  // that are there and cannot be listed
+  std::string directory_error;        // of one of them, for people: its path and the reason
   uint64_t files_left_out =
       0;                       // side files that are too large, or that the collector does not take
   uint64_t bytes_on_disk = 0;  // sizes of the files that exist
@@ -62,14 +64,16 @@ struct Progress {
   uint64_t refusals_total = 0;
 };
 
-// A file whose bytes are not all durable.
+// A file whose bytes are not all durable, or a directory of which it is not known what is in it.
 struct FileLeft {
   std::string logdir_name;
   std::string relative_path;
   uint64_t size_bytes = 0;
   uint64_t durable_bytes = 0;
   // "not opened yet", "gone", "unreadable: …", "refused: …", "waiting for the collector".
+  // Of a directory its path and the reason.
   std::string why;
+  bool is_directory = false;
 };
 
 }  // namespace tributary::agent

@@ -193,9 +193,8 @@ void Sender::SendGoodbye() {
 }
 
 absl::Status Sender::DrainOutcome() const {
-  return deps_.delivery->Left(1).empty()
-             ? absl::OkStatus()
-             : absl::DataLossError("some files could not be delivered whole");
+  return deps_.delivery->Left(1).empty() ? absl::OkStatus()
+                                         : absl::DataLossError("not everything could be delivered");
 }
 
 void Sender::FinishDrain() { Finish(DrainOutcome(), "drained"); }

@@ -80,7 +80,13 @@ std::vector<InspectedFile> FindFiles(const InspectOptions& options,
   std::vector<InspectedFile> files;
   for (TailedFileId id : tailer.Poll()) {
     const TailedFile& tailed = tailer.file(id);
-    if (!tailed.present || !LocalSource::IsIndexed(tailed.relative_path)) continue;
+    if (!LocalSource::IsIndexed(tailed.relative_path)) continue;
+    if (!tailed.present) {
+      if (tailed.error.ok()) continue;
+      err << "inspect: " << tailed.error.message() << "\n";
+      *failed = true;
+      continue;
+    }
     const LocalSource::Logdir& logdir = options.logdirs[static_cast<size_t>(tailed.root)];
     EventFileIdentity identity;
     identity.run = LocalSource::RunOf(logdir.name, tailed.relative_path);
@@ -95,9 +101,8 @@ std::vector<InspectedFile> FindFiles(const InspectOptions& options,
                                     index->AddFile(identity, nullptr));
     files.push_back(std::move(file));
   }
-  for (size_t i = 0; i < options.logdirs.size(); ++i) {
-    if (tailer.listing_complete(static_cast<int>(i))) continue;
-    err << "inspect: " << options.logdirs[i].path << ": not all of it can be listed\n";
+  for (const UnlistedDirectory& directory : tailer.TakeNewlyUnlisted()) {
+    err << "inspect: cannot list " << directory.error.message() << "\n";
     *failed = true;
   }
   return files;

@@ -128,25 +128,32 @@ std::string LoadingText(const Server::Loading& loading) {
   return absl::StrJoin(parts, "; ");
 }
 
+// Only of what there was.
+void SayLoaded(const Server::Loading& loaded, absl::Duration took, Logger* log) {
+  const std::string seconds = absl::StrFormat("%.3f", absl::ToDoubleSeconds(took));
+  if (loaded.files > 0 && loaded.streams > 0) {
+    log->Info("loaded", {{"file_bytes", loaded.bytes_total},
+                         {"files", loaded.files},
+                         {"streams", loaded.streams},
+                         {"seconds", seconds}});
+  } else if (loaded.files > 0) {
+    log->Info("loaded",
+              {{"file_bytes", loaded.bytes_total}, {"files", loaded.files}, {"seconds", seconds}});
+  } else if (loaded.streams > 0) {
+    log->Info("loaded", {{"streams", loaded.streams}, {"seconds", seconds}});
+  }
+}
+
 // Says how far it is until all that was there at the start is read, and then that it is. Returns
 // early with a signal that asks to end.
 std::optional<int> AwaitLoaded(const Server& server, const sigset_t& ending_signals, Logger* log) {
   const absl::Duration start = RealClock()->Monotonic();
   ProgressLine line(&std::cerr, isatty(STDERR_FILENO) == 1, RealClock());
-  uint64_t streams = 0;
   for (;;) {
     const Server::Loading now = server.loading();
-    streams = std::max(streams, now.streams_left);
     if (now.done) {
       line.End();
-      if (now.files == 0 && streams == 0) return std::nullopt;
-      log->Info(
-          "loaded",
-          {{"file_bytes", now.bytes_total},
-           {"files", now.files},
-           {"streams", streams},
-           {"seconds",
-            absl::StrFormat("%.3f", absl::ToDoubleSeconds(RealClock()->Monotonic() - start))}});
+      SayLoaded(now, RealClock()->Monotonic() - start, log);
       return std::nullopt;
     }
     line.Show(LoadingText(now), now.bytes_done, now.bytes_total);

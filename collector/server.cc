@@ -38,6 +38,7 @@
 #include "common/mutex.h"
 #include "common/status_macros.h"
 #include "common/thread_task_queue.h"
+#include "common/utf8.h"
 
 namespace tributary {
 namespace {
@@ -72,7 +73,8 @@ struct Server::Parts {
         hosts({config.allowed_hosts,
                config.gateway_bases,
                {config.service_ports_first, config.service_ports_last}}),
-        ingest_metrics(dependencies.metrics) {}
+        ingest_metrics(dependencies.metrics),
+        local_metrics(dependencies.metrics) {}
 
   absl::Status OpenStore();
   absl::Status Listen();
@@ -89,6 +91,7 @@ struct Server::Parts {
   absl::Status Ready() const;
   // On any thread of gRPC.
   ingest::v1::DescribeCollectorResponse Describe() ABSL_LOCKS_EXCLUDED(listening_mu);
+  std::vector<std::string> LogdirProblems() const;
   std::string DataLocation() const;
   Addresses addresses() const {
     return {config, bound_port, store == nullptr ? "" : store->store_id()};
@@ -105,6 +108,7 @@ struct Server::Parts {
   ProjectorBoard projector_board;
   ProjectorBoard local_projector_board;
   IngestMetrics ingest_metrics;
+  LocalMetrics local_metrics;
   std::unique_ptr<Index> index;
   std::unique_ptr<SqliteRegistry> registry;
   std::unique_ptr<Store> store;
@@ -261,6 +265,7 @@ void Server::Parts::StartLocal() {
   dependencies.log = deps.log;
   dependencies.follow = follow_queue.get();
   dependencies.loaders = std::move(loaders);
+  dependencies.metrics = &local_metrics;
   dependencies.projector = &local_projector_board;
   local = std::make_unique<LocalSource>(options, dependencies);
   local->Start();
@@ -274,6 +279,7 @@ Server::Loading Server::Parts::loading() const {
   Loading loading;
   loading.done = true;
   if (ingest != nullptr) {
+    loading.streams = ingest->streams_at_start();
     loading.streams_left = static_cast<uint64_t>(ingest->streams_loading());
     loading.done = loading.streams_left == 0;
   }
@@ -298,6 +304,17 @@ absl::Status Server::Parts::Ready() const {
       absl::StrCat("loading: ", now.bytes_done, " of ", now.bytes_total, " bytes of local files"));
 }
 
+std::vector<std::string> Server::Parts::LogdirProblems() const {
+  constexpr size_t kProblemsMax = 20;
+  if (local == nullptr) return {};
+  LocalSource::State state = local->state();
+  for (const std::string& path : state.empty_logdirs) {
+    state.problems.push_back(absl::StrCat("logdir ", path, " has no event file"));
+  }
+  state.problems.resize(std::min(state.problems.size(), kProblemsMax));
+  return std::move(state.problems);
+}
+
 ingest::v1::DescribeCollectorResponse Server::Parts::Describe() {
   ingest::v1::DescribeCollectorResponse response;
   response.set_collector_version(CollectorVersion());
@@ -310,6 +327,9 @@ ingest::v1::DescribeCollectorResponse Server::Parts::Describe() {
   }
   if (space != nullptr) {
     if (const auto now = space->Get(); now.has_value()) *response.mutable_space() = *now;
+  }
+  for (const std::string& problem : LogdirProblems()) {
+    response.add_logdir_problems(ValidUtf8(problem));
   }
   MutexLock lock(&listening_mu);
   response.mutable_listens_on()->Assign(listens_on.begin(), listens_on.end());

@@ -54,7 +54,8 @@ class Server {
     uint64_t bytes_done = 0;  // of local logdirs
     uint64_t bytes_total = 0;
     uint64_t files = 0;         // of local logdirs
-    uint64_t streams_left = 0;  // of the store
+    uint64_t streams = 0;       // of the store
+    uint64_t streams_left = 0;  // of these
     bool done = false;
   };
   Loading loading() const;

@@ -63,7 +63,7 @@ std::string Json(const AgentConfig& config, const NodeFacts& node,
 
 std::string Text(const AgentConfig& config, const NodeFacts& node,
                  const std::vector<Options::Effective>& effective,
-                 const std::vector<Followed>& followed) {
+                 const std::vector<Followed>& followed, bool all_readable) {
   std::vector<std::vector<std::string>> rows;
   for (const Options::Effective& option : effective) {
     if (option.values.empty()) continue;
@@ -76,7 +76,9 @@ std::string Text(const AgentConfig& config, const NodeFacts& node,
                     Counted(followed[i].files, "file"), ", ", HumanBytes(followed[i].bytes), ", ",
                     Counted(followed[i].runs.size(), "run"), "\n");
   }
-  return absl::StrCat(text, "The configuration is good.\n");
+  return absl::StrCat(text, all_readable ? "The configuration is good.\n"
+                                         : "The configuration is good, but not all that is "
+                                           "followed can be read: see above.\n");
 }
 
 }  // namespace
@@ -97,7 +99,8 @@ int CheckCommand(const AgentConfig& config, const std::vector<Options::Effective
     return kExitUsage;
   }
   *world.out << (config.values.json ? Json(config, *node, effective, followed)
-                                    : Text(config, *node, effective, followed));
+                                    : Text(config, *node, effective, followed,
+                                           /*all_readable=*/local.problems.empty()));
   return kExitGood;
 }
 

@@ -39,7 +39,8 @@ std::string OffsetText(double seconds) {
 }
 
 std::string LastRecordText(const Picture::Node& node, double now) {
-  if (!node.has_last_record()) return "never";
+  // The collector knows of what came since it started; what it has without came before.
+  if (!node.has_last_record()) return node.totals().durable() > 0 ? "before restart" : "never";
   const double ago = now - node.last_record();
   return ago < 1 ? "now" : absl::StrCat(HumanDuration(absl::Seconds(ago)), " ago");
 }

@@ -107,12 +107,9 @@ LocalFiles ListLocalFiles(const AgentConfig& config, const World& world, Listed 
   }
   local.directories = notifier.watches;
   LeaveOutLarger(which.bytes_max, &local);
-  for (size_t root = 0; root < config.logdirs.size(); ++root) {
-    if (!tailer.listing_complete(static_cast<int>(root)) &&
-        world.files->Stat(config.logdirs[root].path).ok()) {
-      local.problems.push_back(
-          absl::StrCat(config.logdirs[root].path, ": some of it could not be listed"));
-    }
+  for (const UnlistedDirectory& directory : tailer.TakeNewlyUnlisted()) {
+    local.problems.push_back(
+        absl::StrCat("cannot list ", directory.error.message(), ": what is in it is not known"));
   }
   return local;
 }

@@ -251,6 +251,10 @@ bool RunCommand::GaveUp(const Progress& progress) {
 void RunCommand::PrintLeft(const std::vector<FileLeft>& left) {
   for (size_t i = 0; i < std::min(left.size(), kLeftShown); ++i) {
     const FileLeft& file = left[i];
+    if (file.is_directory) {
+      PrintError(world_, absl::StrCat("left: what is in ", file.why));
+      continue;
+    }
     const std::string name = file.logdir_name.empty()
                                  ? file.relative_path
                                  : absl::StrCat(file.logdir_name, "=", file.relative_path);

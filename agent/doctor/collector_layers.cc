@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "agent/doctor/http_answer.h"
 #include "agent/doctor/layer.h"
@@ -126,9 +127,15 @@ Finding CheckClock(const Target&, const Senses&, Evidence* evidence) {
 
 Finding CheckReady(const Target&, const Senses&, Evidence* evidence) {
   const std::string& not_ready = evidence->collector->not_ready();
-  if (not_ready.empty()) return Ok("ready", "everything it has is served");
-  return Warns("ready", absl::StrCat("not everything is served yet: ", not_ready),
-               "wait; /readyz tells when all is there");
+  if (!not_ready.empty()) {
+    return Warns("ready", absl::StrCat("not everything is served yet: ", not_ready),
+                 "wait; /readyz tells when all is there");
+  }
+  const auto& problems = evidence->collector->logdir_problems();
+  if (problems.empty()) return Ok("ready", "everything it has is served");
+  return Warns("ready", absl::StrJoin(problems, "; "),
+               "correct the --logdir of the collector, or let its user read what is below (chmod, "
+               "setfacl); where nothing was written yet, wait for the training");
 }
 
 Finding CheckPage(const Target& target, const Senses& senses, Evidence* evidence) {

@@ -87,6 +87,7 @@ void Ingest::Start() {
   }
   for (size_t i = 0; i < by_shard.size(); ++i) {
     if (by_shard[i].empty()) continue;
+    streams_at_start_ += by_shard[i].size();
     // Loading, before anybody can ask.
     adopting_.fetch_add(static_cast<int64_t>(by_shard[i].size()), std::memory_order_relaxed);
     deps_.shards[i]->Post([this, shard = shards_[i].get(), streams = std::move(by_shard[i])] {

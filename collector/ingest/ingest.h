@@ -84,6 +84,8 @@ class Ingest {
   // session queue, as is the answer: within this call unless `foresee` is asked for.
   void DescribeNode(const ingest::v1::DescribeNodeRequest& request, DescribedNode answer);
 
+  // Event files that the store had at the start. After Start thread-safe.
+  uint64_t streams_at_start() const { return streams_at_start_; }
   // Streams of the store that are still being indexed after the start. Thread-safe.
   int64_t streams_loading() const;
 
@@ -119,6 +121,7 @@ class Ingest {
   StreamTable streams_;
   std::unique_ptr<SessionTable> sessions_;
   std::unique_ptr<ClusterPublisher> publisher_;
+  uint64_t streams_at_start_ = 0;  // constant after Start
   // Streams of the store that their shards have not taken over yet. Synchronised by itself.
   std::atomic<int64_t> adopting_{0};
 };

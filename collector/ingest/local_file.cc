@@ -100,6 +100,11 @@ LocalFile::Result LocalFile::Load(uint64_t bytes_max, uint64_t zeros_over_to,
     if (at_zeros_) result.zeros_at = index_->boundary_offset();
   }
   result.read_to = offset_;
+  for (const Damage& damage : index_->damage()) {
+    if (!result.first_damage.has_value()) result.first_damage = damage;
+    ++result.damaged_places;
+    result.damaged_bytes += damage.length_bytes;
+  }
   return result;
 }
 

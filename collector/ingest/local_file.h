@@ -41,6 +41,10 @@ class LocalFile {
     // offset: call again later, or with a greater `zeros_over_to`. Nothing behind them is read,
     // unless they are the end of an unfinished record and may be its own.
     std::optional<uint64_t> zeros_at;
+    // What is damaged in all that was read, as FileIndex::damage has it.
+    std::optional<Damage> first_damage;
+    uint64_t damaged_places = 0;
+    uint64_t damaged_bytes = 0;
   };
   // `zeros_over_to` of a file that will not change any more: an unfinished record that ends in
   // zeros is damage too.

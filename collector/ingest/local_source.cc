@@ -35,6 +35,7 @@ LocalSource::LocalSource(const Options& options, const Dependencies& dependencie
     : options_(options),
       dependencies_(dependencies),
       in_flight_(dependencies.loaders.size(), 0),
+      has_files_(options.logdirs.size(), false),
       buffers_(dependencies.loaders.size()) {
   CHECK(!dependencies.loaders.empty(), "a local source without a loader");
   Tailer::Options tailer_options;
@@ -98,13 +99,20 @@ void LocalSource::Step() {
 
 void LocalSource::NoteListings() {
   std::vector<std::string> problems;
+  std::vector<bool> is_known(options_.logdirs.size(), true);
+  for (const UnlistedDirectory& directory : tailer_->Unlisted(kProblemsMax)) {
+    is_known[static_cast<size_t>(directory.root)] = false;
+    problems.push_back(absl::StrCat("cannot list a directory, nothing in it is shown: ",
+                                    directory.error.message()));
+  }
+  empty_logdirs_.clear();
   for (size_t i = 0; i < options_.logdirs.size(); ++i) {
-    if (tailer_->listing_complete(static_cast<int>(i))) continue;
     const std::string& path = options_.logdirs[i].path;
-    const absl::Status status = dependencies_.files->Stat(path).status();
-    problems.push_back(absl::IsNotFound(status)
-                           ? absl::StrCat("logdir ", path, " does not exist yet, waiting for it")
-                           : absl::StrCat("logdir ", path, " cannot be listed completely"));
+    if (absl::IsNotFound(dependencies_.files->Stat(path).status())) {
+      problems.push_back(absl::StrCat("logdir ", path, " does not exist yet, waiting for it"));
+    } else if (is_known[i] && !has_files_[i]) {
+      empty_logdirs_.push_back(path);
+    }
   }
   if (std::string status = tailer_->status(); !status.empty()) {
     problems.push_back(std::move(status));
@@ -139,6 +147,7 @@ void LocalSource::Changed(TailedFileId id) {
   if (!IsEventFileName(name)) return NoteProjector(tailed);
   if (!IsIndexed(name)) return;
   if (!tailed.present) {
+    NoteProblem(id, std::string(tailed.error.message()));
     if (options_.follow_deletes && file->local != nullptr) {
       dependencies_.index->RemoveFile(file->local->index());
       file->local = nullptr;
@@ -147,6 +156,7 @@ void LocalSource::Changed(TailedFileId id) {
     }
     return;
   }
+  has_files_[static_cast<size_t>(tailed.root)] = true;
   if (file->local == nullptr) {
     const Logdir& logdir = options_.logdirs[static_cast<size_t>(tailed.root)];
     EventFileIdentity identity;
@@ -255,6 +265,7 @@ void LocalSource::Loaded(TailedFileId id, size_t loader, uint64_t zeros_over_to,
     dependencies_.log->Info("file was replaced, reading it again",
                             {{"file", file->local == nullptr ? "" : file->local->path()}});
   }
+  NoteDamage(file, result);
   // On the way to the end nothing is known about what stands there.
   if (!result.more && result.status.ok()) NoteZeros(file, result.zeros_at);
   if (!result.status.ok()) {
@@ -309,6 +320,32 @@ void LocalSource::NoteProblem(TailedFileId id, std::string problem) {
   }
 }
 
+void LocalSource::NoteDamage(File* file, const LocalFile::Result& result) {
+  if (result.replaced) {
+    file->damaged_places = 0;
+    file->damaged_bytes = 0;
+    file->damage_told = false;
+  }
+  // A part that was filled or read again may have less.
+  const auto growth = [](uint64_t before, uint64_t now) { return now - std::min(before, now); };
+  if (dependencies_.metrics != nullptr) {
+    dependencies_.metrics->Damaged(growth(file->damaged_places, result.damaged_places),
+                                   growth(file->damaged_bytes, result.damaged_bytes));
+  }
+  file->damaged_places = result.damaged_places;
+  file->damaged_bytes = result.damaged_bytes;
+  // Before the end a hole may not have shown its whole length.
+  if (result.more || !result.first_damage.has_value() || file->local == nullptr) return;
+  if (std::exchange(file->damage_told, true)) return;
+  const Damage& first = *result.first_damage;
+  dependencies_.log->Warn("an event file is damaged, the rest of it is shown",
+                          {{"file", file->local->path()},
+                           {"offset", first.offset},
+                           {"length", first.length_bytes},
+                           {"cause", DamageCauseName(first.cause)},
+                           {"damaged_places", result.damaged_places}});
+}
+
 void LocalSource::PublishState() {
   State state;
   state.loaded = listed_ && initial_left_ == 0;
@@ -316,6 +353,7 @@ void LocalSource::PublishState() {
   state.bytes_done = bytes_done_;
   state.files = files_.size();
   state.problems = listing_problems_;
+  state.empty_logdirs = empty_logdirs_;
   for (TailedFileId id : troubled_) {
     if (state.problems.size() >= kProblemsMax) break;
     state.problems.push_back(files_[id].problem);

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "collector/index/index.h"
 #include "collector/ingest/local_file.h"
+#include "collector/ingest/metrics.h"
 #include "collector/registry/projector_board.h"
 #include "common/clock.h"
 #include "common/eventfile/tailer.h"
@@ -59,6 +60,8 @@ class LocalSource {
     std::vector<TaskQueue*> loaders;  // at least one
     // Is told where configurations of the Projector are found. May be null.
     ProjectorBoard* projector = nullptr;
+    // Counts what is damaged. May be null.
+    LocalMetrics* metrics = nullptr;
   };
 
   // What /readyz and the progress line tell.
@@ -68,8 +71,11 @@ class LocalSource {
     uint64_t bytes_total = 0;  // of what existed then
     uint64_t bytes_done = 0;
     uint64_t files = 0;  // followed now
-    // One line for each thing that is wrong: a logdir that is missing, a file that cannot be read.
+    // One line for each thing that is wrong: a logdir that is missing, a directory that cannot be
+    // listed, a file that cannot be read.
     std::vector<std::string> problems;
+    // Paths of logdirs that are there and can be listed, without an event file since the start.
+    std::vector<std::string> empty_logdirs;
   };
 
   LocalSource(const Options& options, const Dependencies& dependencies);
@@ -105,6 +111,10 @@ class LocalSource {
     absl::Duration zeros_since;
     uint64_t zeros_size_bytes = 0;
     std::string problem;
+    // That were counted, of the bytes that it has now.
+    uint64_t damaged_places = 0;
+    uint64_t damaged_bytes = 0;
+    bool damage_told = false;
   };
 
   // All below on the follow queue.
@@ -127,6 +137,7 @@ class LocalSource {
   void EndInitial(File* file);
   void NoteProgress(File* file);
   void NoteProblem(TailedFileId id, std::string problem);
+  void NoteDamage(File* file, const LocalFile::Result& result);
   void PublishState() ABSL_LOCKS_EXCLUDED(state_mu_);
 
   const Options options_;
@@ -143,6 +154,8 @@ class LocalSource {
   std::set<TailedFileId> troubled_;
   std::vector<std::pair<std::string, std::string>> projector_found_;  // run, directory
   std::vector<std::string> listing_problems_;
+  std::vector<std::string> empty_logdirs_;
+  std::vector<bool> has_files_;  // by logdir, since the start
   uint64_t step_number_ = 0;
   uint64_t initial_left_ = 0;  // files
   uint64_t bytes_total_ = 0;

@@ -85,4 +85,16 @@ void IngestMetrics::SetPool(uint64_t reserved_bytes, uint64_t sessions) {
 void IngestMetrics::SetStoreFull(bool full) { store_full_.Set(full ? 1 : 0); }
 void IngestMetrics::SetStreams(uint64_t streams) { streams_.Set(static_cast<double>(streams)); }
 
+LocalMetrics::LocalMetrics(MetricsRegistry* registry)
+    : damaged_places_(registry->AddCounter("tributary_collector_logdir_damaged_places_total",
+                                           "Damaged records and holes in files of --logdir.")),
+      damaged_bytes_(registry->AddCounter("tributary_collector_logdir_damaged_bytes_total",
+                                          "Bytes of damaged records and holes in files of "
+                                          "--logdir.")) {}
+
+void LocalMetrics::Damaged(uint64_t places, uint64_t bytes) {
+  damaged_places_.Increment(places);
+  damaged_bytes_.Increment(bytes);
+}
+
 }  // namespace tributary

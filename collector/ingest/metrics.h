@@ -61,6 +61,18 @@ class IngestMetrics {
   Gauge store_full_;
 };
 
+// What is counted of --logdir.
+class LocalMetrics {
+ public:
+  explicit LocalMetrics(MetricsRegistry* registry);
+
+  void Damaged(uint64_t places, uint64_t bytes);
+
+ private:
+  Counter damaged_places_;
+  Counter damaged_bytes_;
+};
+
 }  // namespace tributary
 
 #endif  // TRIBUTARY_COLLECTOR_INGEST_METRICS_H_

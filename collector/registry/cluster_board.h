@@ -60,9 +60,9 @@ struct NodeStatus {
   std::string name;
   std::string state;  // "connected", "away"
   std::string version;
-  std::vector<AgentStatus> agents;    // live sessions
-  double clock_offset_s = 0;          // the node's clock minus ours
-  absl::Time last_record;             // when bytes last arrived; InfinitePast for never
+  std::vector<AgentStatus> agents;  // live sessions
+  double clock_offset_s = 0;        // the node's clock minus ours
+  absl::Time last_record;           // when bytes last arrived; InfinitePast if not since the start
   std::vector<StreamStatus> streams;  // by (logdir name, file)
   StreamTotals totals;                // of `streams`
 };

@@ -74,9 +74,10 @@ void Discovery::List(DirectoryId id, News* news) {
   news->listed.push_back(id);
   if (listed.ok()) {
     directories_[id].error = absl::OkStatus();
+    unlisted_.erase(id);
     return;
   }
-  Fail(id, listed);
+  Fail(id, listed, news);
   if (absl::IsNotFound(listed)) Vanish(id, news);
 }
 
@@ -221,6 +222,8 @@ void Discovery::TakeFile(DirectoryId id, const std::string& name, bool link, New
 }
 
 DirectoryId Discovery::TakeDirectory(DirectoryId parent, const std::string& name, bool link) {
+  // At the top of a volume, root's alone: it would look like a loss for ever.
+  if (name == "lost+found") return kNoDirectory;
   const std::optional<std::string>* const next = NextName(parent);
   if (next != nullptr && (next->has_value() ? name != **next : absl::StartsWith(name, "."))) {
     return kNoDirectory;
@@ -261,12 +264,16 @@ void Discovery::VanishUnseen(DirectoryId id, News* news) {
     news->vanished.push_back(file);
   }
   for (const auto& [name, below] : directories_[id].directories) {
-    if (!names_in_listing_.contains(name) && directories_[below].present) Vanish(below, news);
+    if (!names_in_listing_.contains(name)) VanishIfKnown(below, news);
   }
 }
 
-void Discovery::Fail(DirectoryId id, const absl::Status& status) {
+void Discovery::Fail(DirectoryId id, const absl::Status& status, News* news) {
+  const bool another = directories_[id].error.code() != status.code();
   directories_[id].error = status;
+  if (!absl::IsNotFound(status) && (unlisted_.insert(id).second || another)) {
+    news->failed.push_back(id);
+  }
   sweep_clean_[static_cast<size_t>(directories_[id].root)] = false;
 }
 
@@ -275,14 +282,19 @@ void Discovery::Vanish(DirectoryId id, News* news) {
   if (directory.watched) notifier_->Unwatch(directory.path);
   directory.watched = false;
   directory.present = false;
+  unlisted_.erase(id);
   for (const auto& [name, file] : directory.files) {
     if (!files_[file].listed) continue;
     files_[file].listed = false;
     news->vanished.push_back(file);
   }
   for (const auto& [name, below] : directory.directories) {
-    if (directories_[below].present) Vanish(below, news);
+    VanishIfKnown(below, news);
   }
+}
+
+void Discovery::VanishIfKnown(DirectoryId id, News* news) {
+  if (directories_[id].present || unlisted_.contains(id)) Vanish(id, news);
 }
 
 std::string Discovery::path(TailedFileId id) const {

@@ -3,9 +3,10 @@
 // An event file is a regular file whose base name contains "tfevents", except names that end in
 // ".sagemaker-uploaded". What else is followed is the owner's choice. Symbolic links are followed
 // unless they lead into a loop (a directory that is its own ancestor, also by a bind mount) or out
-// of the root. With a pattern each directory that matches it bounds what is below it, and on the
-// way to one a link must stay below the directory that holds it: what users own between root and
-// match lets them show their own files only.
+// of the root. "lost+found" is the file system's own and not followed. With a pattern each
+// directory that matches it bounds what is below it, and on the way to one a link must stay below
+// the directory that holds it: what users own between root and match lets them show their own
+// files only.
 #ifndef TRIBUTARY_COMMON_EVENTFILE_DISCOVERY_H_
 #define TRIBUTARY_COMMON_EVENTFILE_DISCOVERY_H_
 
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
@@ -75,6 +77,8 @@ class Discovery {
     std::vector<TailedFileId> vanished;  // no longer there, or no longer to be followed
     std::vector<TailedFileId> seen;      // listed before and now, or told to have changed
     std::vector<DirectoryId> listed;     // directories that were listed, with or without an error
+    std::vector<DirectoryId> failed;     // of unlisted(), those that are new there or whose kind of
+                                         // error is another
   };
 
   // `files` and `notifier` outlive this; `notifier` may be null.
@@ -111,6 +115,14 @@ class Discovery {
   bool is_root(DirectoryId id) const { return directories_[id].parent == kNoDirectory; }
   const absl::Status& error(DirectoryId id) const { return directories_[id].error; }
   absl::Time modified(DirectoryId id) const { return directories_[id].modified; }
+  int root_of(DirectoryId id) const { return directories_[id].root; }
+  const std::string& relative_path_of(DirectoryId id) const {
+    return directories_[id].relative_path;
+  }
+
+  // Directories that are there, as far as is known, and whose last listing failed: what is below
+  // them now is not known. Each sweep tries them again.
+  const absl::btree_set<DirectoryId>& unlisted() const { return unlisted_; }
 
   // True if no directory of the root had an error in the last sweep, so far.
   bool sweep_clean(int root) const { return sweep_clean_[static_cast<size_t>(root)]; }
@@ -158,8 +170,9 @@ class Discovery {
   void TakeEntry(DirectoryId id, const DirectoryEntry& entry, News* news);
   void TakeFile(DirectoryId id, const std::string& name, bool link, News* news);
   DirectoryId TakeDirectory(DirectoryId parent, const std::string& name, bool link);
-  void Fail(DirectoryId id, const absl::Status& status);
+  void Fail(DirectoryId id, const absl::Status& status, News* news);
   void Vanish(DirectoryId id, News* news);
+  void VanishIfKnown(DirectoryId id, News* news);
   void TakeUnknown(DirectoryId id, const std::string& name, News* news);
   void VanishUnseen(DirectoryId id, News* news);
   bool IsBelow(absl::string_view real_path, DirectoryId boundary) const;
@@ -173,6 +186,7 @@ class Discovery {
   std::deque<Directory> directories_;
   absl::flat_hash_map<std::string, DirectoryId> directory_by_path_;
   std::vector<bool> sweep_clean_;  // by root
+  absl::btree_set<DirectoryId> unlisted_;
 
   // Directories to list: found just now, and of the sweep. Some may be gone by their turn.
   std::deque<DirectoryId> fresh_;

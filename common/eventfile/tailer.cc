@@ -53,6 +53,7 @@ struct Tailer::Impl {
   void Failed(TailedFileId id, const absl::Status& status);
   void Close(TailedFileId id);
   absl::StatusOr<ReadableFile*> Open(TailedFileId id);
+  UnlistedDirectory Unlisted(DirectoryId id) const;
 
   const Options options;
   const Dependencies dependencies;
@@ -71,6 +72,7 @@ struct Tailer::Impl {
   // Of unwatched directories, changed within kRecent.
   absl::btree_set<TailedFileId> recent_unwatched;
   absl::btree_set<DirectoryId> unwatched;
+  absl::btree_set<DirectoryId> newly_unlisted;
 
   // Most recently used first.
   std::list<OpenFile> open;
@@ -169,6 +171,7 @@ void Tailer::Impl::Apply(const Discovery::News& news) {
       unwatched.erase(id);
     }
   }
+  newly_unlisted.insert(news.failed.begin(), news.failed.end());
   for (const TailedFileId id : news.vanished) Gone(id);
   for (const TailedFileId id : news.appeared) Look(id, /*appeared=*/true);
   absl::flat_hash_set<TailedFileId> looked(news.appeared.begin(), news.appeared.end());
@@ -225,9 +228,10 @@ void Tailer::Impl::Gone(TailedFileId id) {
   retries.erase(id);
   recent_unwatched.erase(id);
   Close(id);
-  if (!file.present) return;
+  const bool is_news = file.present || !file.error.ok();
+  file.error = absl::OkStatus();
   file.present = false;
-  changed.insert(id);
+  if (is_news) changed.insert(id);
 }
 
 void Tailer::Impl::Failed(TailedFileId id, const absl::Status& status) {
@@ -308,6 +312,31 @@ const TailedFile& Tailer::file(TailedFileId id) const {
 size_t Tailer::file_count() const { return impl_->files.size(); }
 
 bool Tailer::listing_complete(int root) const { return impl_->complete[static_cast<size_t>(root)]; }
+
+UnlistedDirectory Tailer::Impl::Unlisted(DirectoryId id) const {
+  return {.root = discovery.root_of(id),
+          .relative_path = discovery.relative_path_of(id),
+          .error = discovery.error(id)};
+}
+
+std::vector<UnlistedDirectory> Tailer::Unlisted(size_t limit) const {
+  std::vector<UnlistedDirectory> result;
+  for (const DirectoryId id : impl_->discovery.unlisted()) {
+    if (result.size() >= limit) break;
+    result.push_back(impl_->Unlisted(id));
+  }
+  return result;
+}
+
+size_t Tailer::unlisted_count() const { return impl_->discovery.unlisted().size(); }
+
+std::vector<UnlistedDirectory> Tailer::TakeNewlyUnlisted() {
+  std::vector<UnlistedDirectory> result;
+  for (const DirectoryId id : std::exchange(impl_->newly_unlisted, {})) {
+    if (impl_->discovery.unlisted().contains(id)) result.push_back(impl_->Unlisted(id));
+  }
+  return result;
+}
 
 absl::StatusOr<size_t> Tailer::Read(TailedFileId id, uint64_t offset, absl::Span<char> out) {
   const absl::StatusOr<ReadableFile*> opened = Open(id);

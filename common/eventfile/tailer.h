@@ -45,6 +45,15 @@ struct TailedFile {
   absl::Status error;
 };
 
+// A directory that cannot be listed though it is there: nobody knows what is in it.
+struct UnlistedDirectory {
+  int root = 0;
+  // Below the root, with '/'; empty for the root itself.
+  std::string relative_path;
+  // Names the full path.
+  absl::Status error;
+};
+
 // Not thread-safe: owned by the one thread that follows.
 class Tailer {
  public:
@@ -91,6 +100,12 @@ class Tailer {
   // True once a complete sweep of the root ended without an error of a directory: what exists there
   // is known.
   bool listing_complete(int root) const;
+
+  // Directories whose last listing failed, at most `limit`. Sweeps go on trying them.
+  std::vector<UnlistedDirectory> Unlisted(size_t limit) const;
+  size_t unlisted_count() const;
+  // Those that Poll found so since the last call, and again only if the kind of error changed.
+  std::vector<UnlistedDirectory> TakeNewlyUnlisted();
 
   // Reads up to out.size() bytes at `offset`. 0 at the end for now. NotFound and Aborted mean the
   // file went away or must be opened again (which the next call does).

@@ -73,10 +73,16 @@ TEST_F(AdminBoardTest, ReadyNamesEachThingThatIsMissing) {
 TEST_F(AdminBoardTest, UnreadableFilesAreToldAndDoNotStopTheRest) {
   files_.MakeDirectories("/late").IgnoreError();
   progress_.files_unreadable = 2;
+  progress_.directories_unlisted = 3;
+  progress_.directory_error = "/logs/a: Permission denied";
   progress_.tailer_status = "inotify: no more watches";
   board_.Update(progress_);
   EXPECT_EQ(Status("/readyz"), 200);
-  EXPECT_EQ(Body("/readyz"), "ready\nfiles that cannot be read: 2\ninotify: no more watches\n");
+  EXPECT_EQ(Body("/readyz"),
+            "ready\nfiles that cannot be read: 2\n"
+            "directories that cannot be listed: 3, /logs/a: Permission denied\n"
+            "inotify: no more watches\n");
+  EXPECT_THAT(Body("/metrics"), HasSubstr("\ntributary_agent_directories_unlisted 3\n"));
 }
 
 TEST_F(AdminBoardTest, MetricsFollowTheProgress) {

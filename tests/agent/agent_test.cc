@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "common/utf8.h"
 #include "tests/agent/agent_harness.h"
 
@@ -327,6 +328,62 @@ TEST_F(AgentTest, Unreadable_IsReportedAndTriedAgain) {
   RunFor(absl::Seconds(5));
   EXPECT_EQ(Mirror(), File(5));
   EXPECT_EQ(collector_.mirror(kFile).state, ingest::v1::SOURCE_STATE_LIVE);
+}
+
+class UnlistedDirectoryTest : public AgentTest {
+ protected:
+  UnlistedDirectoryTest() {
+    Write(kFile, File(5));
+    Write("closed/events.out.tfevents.1", File(5));
+    files_.Inject({.call = FakeFileSystem::Call::kList,
+                   .status = absl::PermissionDeniedError("Permission denied"),
+                   .times = FakeFileSystem::kForEver,
+                   .path_contains = "/logs/closed"});
+  }
+};
+
+TEST_F(UnlistedDirectoryTest, IsWarnedOfOnceAndTriedAgain) {
+  StartAgent();
+  RunFor(absl::Minutes(5));
+  EXPECT_EQ(log_.Count("warn cannot list a directory"), 1u);
+  EXPECT_TRUE(log_.Contains("/logs/closed: Permission denied"));
+  EXPECT_EQ(agent_->progress().directories_unlisted, 1u);
+  EXPECT_EQ(agent_->progress().directory_error, "/logs/closed: Permission denied");
+  files_.ClearFaults();
+  RunFor(absl::Minutes(2));
+  EXPECT_EQ(Mirror("closed/events.out.tfevents.1"), File(5));
+  EXPECT_EQ(agent_->progress().directories_unlisted, 0u);
+}
+
+TEST_F(UnlistedDirectoryTest, IsLeftAtTheEnd) {
+  options_.once = true;
+  StartAgent();
+  RunFor(absl::Seconds(1));
+  ASSERT_TRUE(agent_->outcome().has_value());
+  EXPECT_EQ(agent_->outcome()->code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Mirror(), File(5)) << "the rest is delivered";
+  const std::vector<FileLeft> left = agent_->Left(10);
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_TRUE(left[0].is_directory);
+  EXPECT_EQ(left[0].why, "/logs/closed: Permission denied");
+}
+
+TEST_F(AgentTest, AFileThatMayNotEvenBeLookedAtIsLeft) {
+  options_.once = true;
+  Write(kFile, File(5));
+  files_.Inject({.call = FakeFileSystem::Call::kStat,
+                 .status = absl::PermissionDeniedError("Permission denied"),
+                 .times = FakeFileSystem::kForEver,
+                 .path_contains = "tfevents"});
+  StartAgent();
+  RunFor(absl::Seconds(1));
+  ASSERT_TRUE(agent_->outcome().has_value());
+  EXPECT_EQ(agent_->outcome()->code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(log_.Contains("warn file cannot be looked at"));
+  EXPECT_EQ(agent_->progress().files_unreadable, 1u);
+  ASSERT_EQ(agent_->Left(10).size(), 1u);
+  EXPECT_EQ(agent_->Left(10)[0].why,
+            absl::StrCat("unreadable: /logs/", kFile, ": Permission denied"));
 }
 
 // --- Refusals of bytes.

@@ -1,5 +1,8 @@
 """Bad input gets one clear line that names the thing, the value and the bound, the right exit code, and loses nothing."""
 
+import os
+import pathlib
+import shutil
 import socket
 import subprocess
 
@@ -131,6 +134,10 @@ def test_damaged_record_is_skipped_alone_and_told(site, tmp_path, through):
     if through == "logdir":
         site.start_collector("--logdir", tmp_path / "logs", data=False)
         run_name = "run"
+        one_line_with(site.collector.text(), "warn", str(path), f"offset={offset}", f"length={len(broken)}", "data_crc", "damaged_places=2")
+        metrics = site.http.request("/metrics")[2].decode()
+        assert "\ntributary_collector_logdir_damaged_places_total 2\n" in metrics
+        assert f"\ntributary_collector_logdir_damaged_bytes_total {len(broken) + len(length_broken)}\n" in metrics
     else:
         site.start_collector()
         site.once("n", tmp_path / "logs")
@@ -144,6 +151,47 @@ def test_damaged_record_is_skipped_alone_and_told(site, tmp_path, through):
     code, text = run(COLLECTOR, "inspect", "--logdir", tmp_path / "logs", "--json")
     assert code == 3
     assert '"offset":%d' % offset in text.replace(" ", "")
+
+
+def test_a_directory_that_may_not_be_listed_is_named_and_counts_as_left(site):
+    if os.geteuid() != 0:
+        pytest.skip("another user is tried, which needs root")
+    require(AGENT)
+    # Where another user may go.
+    base = pathlib.Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
+    try:
+        base.chmod(0o755)
+        agent = shutil.copy(AGENT, base / "tributary-agent")
+        logs, closed = base / "logs", base / "logs" / "closed"
+        for run_directory in (logs / "open", closed):
+            EventFile(run_directory / "events.out.tfevents.1700000000.h.1.0").close()
+        (logs / "lost+found").mkdir()
+        (logs / "lost+found").chmod(0o700)
+        closed.chmod(0o700)
+        site.start_collector("--logdir", logs)
+        reason = f"{closed}: Permission denied"
+
+        def as_nobody(*command, node="n"):
+            return [shutil.which("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", agent, *command, "--collector", f"127.0.0.1:{site.port}",
+                    "--logdir", logs, "--node", node]
+
+        code, text = run(*as_nobody("run", "--once"))
+        assert code == 1 and "1 file, " in text, text
+        one_line_with(text, "left: ", reason)
+        one_line_with(text, "warn", reason)
+        code, text = run(*as_nobody("run", "--find-tensorboards", "off"), "--", "true")
+        assert code == 0, text
+        one_line_with(text, "left: ", reason)
+        code, text = run(*as_nobody("check"))
+        assert code == 0 and "The configuration is good.\n" not in text, text
+        one_line_with(text, reason)
+        assert "lost+found" not in text
+        following = site.start("following", *as_nobody("run", "--find-tensorboards", "off"))
+        wait_for(lambda: reason in following.text(), "the agent names it")
+        closed.chmod(0o755)
+        wait_for(lambda: ("n", "closed/events.out.tfevents.1700000000.h.1.0") in site.streams(), "it is tried again", seconds=90)
+    finally:
+        shutil.rmtree(base)
 
 
 def test_zeros_that_are_filled_later_are_no_damage(site, tmp_path):

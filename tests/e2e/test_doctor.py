@@ -481,6 +481,16 @@ def test_a_logdir_that_does_not_exist(collector, tmp_path):
     Doctor(collector, "--logdir", tmp_path / "lgos").fails("logdir", f"{tmp_path}/lgos does not exist", "correct --logdir")
 
 
+def test_a_collector_whose_own_logdir_is_wrong(site, tmp_path):
+    site.start_collector("--logdir", tmp_path / "nowhere", data=False)
+    doctor = Doctor(f"127.0.0.1:{site.port}")
+    doctor.warns("ready", f"logdir {tmp_path}/nowhere does not exist", "--logdir of the collector").good()
+    (tmp_path / "nowhere").mkdir()
+    wait_for(lambda: "has no event file" in Doctor(f"127.0.0.1:{site.port}").text, "it is there, and empty", every=0.5)
+    EventFile(tmp_path / "nowhere" / "events.out.tfevents.1700000000.h.1.0").close()
+    wait_for(lambda: Doctor(f"127.0.0.1:{site.port}").layers["ready"]["state"] == "ok", "it has a file", every=0.5)
+
+
 def test_a_logdir_without_event_files(collector, tmp_path):
     (tmp_path / "logs").mkdir()
     Doctor(collector, "--logdir", tmp_path / "logs").fails("logdir", "is empty", "log_dir")

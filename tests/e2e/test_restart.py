@@ -50,7 +50,7 @@ def test_a_second_live_agent_says_who_is_there_and_ends(site, tmp_path):
     assert once.wait(30) == 1
     assert second.wait(30) == 1
     for program in (second, once):
-        assert f"pid {first.pid}" in program.text() and "--logdir NAME=PATH" in program.text(), program.text()
+        assert f"pid {first.pid}" in program.text() and "one agent is enough for it" in program.text(), program.text()
         assert len([line for line in program.text().splitlines() if "will try again" in line]) == 1, program.text()
     assert command.wait(30) == 5
     assert first.running()
@@ -91,3 +91,17 @@ def test_fault_14_a_half_open_connection_holds_up_the_restarted_agent_for_second
     wait_for(lambda: site.durable(sources), "the restarted agent delivers", 12)
     assert "no answer to a ping" in site.collector.text()
     assert "refused" not in site.collector.text()
+
+
+def test_a_restarted_collector_says_what_it_has_and_that_it_came_before(site, tmp_path):
+    require(AGENT)
+    write(tmp_path / "n" / "run" / FILE, 10)
+    site.start_collector()
+    site.once("n", tmp_path / "n")
+    assert site.collector.stop() == 0
+    collector = site.start_collector()
+    wait_for(lambda: " loaded streams=1 seconds=" in collector.text(), "the log tells of the store, and of nothing else")
+    node, = wait_for(lambda: site.http.json("/api/v1/cluster")["nodes"], "the node is shown")
+    assert node["last_record"] is None and node["totals"]["durable"] > 0
+    told = subprocess.run([AGENT, "status", "--cluster", "--collector", f"127.0.0.1:{site.port}"], capture_output=True, text=True, timeout=60)
+    assert " before restart " in told.stdout and "never" not in told.stdout, told.stdout + told.stderr

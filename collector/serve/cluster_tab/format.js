@@ -41,6 +41,12 @@ export function ago(seconds) {
   return seconds < 1 ? 'now' : `${seconds < 9.95 ? Math.floor(seconds) + ' s' : duration(seconds)} ago`;
 }
 
+// The collector knows of what came since it started; what it has without came before.
+export function lastRecord(node, now) {
+  if (node.last_record !== null) return ago(now - node.last_record);
+  return node.totals.durable > 0 ? 'before restart' : 'never';
+}
+
 // A moment in the viewer's time zone.
 export function moment(unixSeconds) {
   return new Date(unixSeconds * 1000).toLocaleString(undefined, {dateStyle: 'medium', timeStyle: 'medium'});

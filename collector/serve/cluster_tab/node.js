@@ -95,7 +95,7 @@ export class NodePage {
 function facts(node, now) {
   const {totals} = node;
   return [
-    ['Last record', node.last_record === null ? 'never' : format.ago(now - node.last_record)],
+    ['Last record', format.lastRecord(node, now)],
     ['Lag', node.lag_s === null ? '–' : format.duration(node.lag_s)],
     ['Durable', `${format.bytes(totals.durable)} of ${format.bytes(totals.size)}`],
     ['Pending', format.bytes(pending(node))],

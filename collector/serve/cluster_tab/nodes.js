@@ -48,8 +48,9 @@ export class NodesPage {
   }
 
   lastRecord(node) {
-    if (node.last_record === null) return {text: 'never', class: 'muted'};
-    return {text: format.ago(this.now - node.last_record), title: format.moment(node.last_record)};
+    const text = format.lastRecord(node, this.now);
+    if (node.last_record === null) return {text, title: 'No bytes came since the collector started', class: 'muted'};
+    return {text, title: format.moment(node.last_record)};
   }
 
   emptyText() {

@@ -68,6 +68,18 @@ TEST_F(RunCommandTest, Once_DeliversAndEnds) {
   EXPECT_EQ(TakeErr(), "");
 }
 
+TEST_F(RunCommandTest, Once_ADirectoryThatCannotBeListedIsLeft) {
+  Write("a/tfevents", 10);
+  Write("closed/tfevents", 10);
+  files_.Inject({.call = FakeFileSystem::Call::kList,
+                 .status = absl::PermissionDeniedError("Permission denied"),
+                 .times = FakeFileSystem::kForEver,
+                 .path_contains = "/logs/closed"});
+  EXPECT_EQ(Run({"--once"}), kExitFailed);
+  EXPECT_EQ(TakeOut(), "1 file, 10 B of 10 B durable\n");
+  EXPECT_THAT(TakeErr(), HasSubstr("left: what is in /logs/closed: Permission denied\n"));
+}
+
 TEST_F(RunCommandTest, Once_WithNothingThere) {
   EXPECT_EQ(Run({"--once"}), kExitGood);
   EXPECT_EQ(TakeOut(), "0 files, 0 B of 0 B durable\n");

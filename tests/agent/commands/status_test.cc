@@ -177,6 +177,14 @@ TEST_F(StatusClusterTest, NoLogdirIsLookedAt) {
   EXPECT_EQ(TakeErr(), "");
 }
 
+TEST_F(StatusClusterTest, ANodeOfWhichAllCameBeforeTheCollectorStarted) {
+  cluster_ = R"json({"time": 1000.5, "nodes": [
+      {"name": "a", "state": "away", "last_record": null,
+       "totals": {"streams": 2, "size": 2048, "durable": 2048}}]})json";
+  EXPECT_EQ(Cluster(), kExitGood);
+  EXPECT_THAT(TakeOut(), HasSubstr("\na     away   before restart  "));
+}
+
 TEST_F(StatusClusterTest, NodesServicesAndConflictsTroubleFirst) {
   cluster_ = R"json({"time": 1000.5, "nodes": [
       {"name": "a", "state": "connected", "version": "1.2.3", "clock_offset_s": 0.21,

@@ -144,6 +144,16 @@ TEST_F(CollectorLayersTest, Ready_StillLoading) {
   EXPECT_THAT(finding.found, HasSubstr("3 streams"));
 }
 
+TEST_F(CollectorLayersTest, Ready_ItsOwnLogdirsAreWrong) {
+  collector_.add_logdir_problems("logdir nowhere does not exist yet, waiting for it");
+  collector_.add_logdir_problems("logdir empty has no event file");
+  const Finding finding = RunAfterGrpc(CheckReady);
+  EXPECT_EQ(finding.state, LayerState::kWarns);
+  EXPECT_THAT(finding.found,
+              AllOf(HasSubstr("nowhere does not exist"), HasSubstr("; logdir empty")));
+  EXPECT_THAT(finding.fix, HasSubstr("--logdir of the collector"));
+}
+
 TEST_F(CollectorLayersTest, Disk_Full) {
   collector_.mutable_space()->set_free_bytes(900u << 20);
   collector_.mutable_space()->set_free_min_bytes(1u << 30);

@@ -32,8 +32,8 @@ class LocalSourceTest : public ::testing::Test {
     for (int i = 0; i < loaders; ++i) {
       loaders_.push_back(std::make_unique<ManualTaskQueue>(&clock_));
     }
-    LocalSource::Dependencies dependencies{&files_, &clock_,  nullptr, index_.get(),
-                                           &log_,   &follow_, {},      &projector_};
+    LocalSource::Dependencies dependencies{&files_,  &clock_, nullptr,     index_.get(), &log_,
+                                           &follow_, {},      &projector_, metrics_};
     for (auto& loader : loaders_) dependencies.loaders.push_back(loader.get());
     source_ = std::make_unique<LocalSource>(options, dependencies);
     source_->Start();
@@ -68,6 +68,7 @@ class LocalSourceTest : public ::testing::Test {
   FakeFileSystem files_{&clock_};
   CaptureLogger log_;
   ProjectorBoard projector_;
+  LocalMetrics* metrics_ = nullptr;
   std::unique_ptr<Index> index_ = Index::Make({});
   ManualTaskQueue follow_{&clock_};
   std::vector<std::unique_ptr<ManualTaskQueue>> loaders_;
@@ -90,6 +91,76 @@ TEST_F(LocalSourceTest, AnEmptyLogdirIsLoaded) {
   Settle();
   EXPECT_TRUE(source_->state().loaded);
   EXPECT_THAT(source_->state().problems, IsEmpty());
+}
+
+TEST_F(LocalSourceTest, LogdirsWithoutEventFilesAreToldUntilTheyHaveOne) {
+  ASSERT_TRUE(files_.MakeDirectories("/logs").ok());
+  Start({.logdirs = {{"", "/logs"}, {"late", "/late"}}});
+  Settle();
+  EXPECT_THAT(source_->state().empty_logdirs, ElementsAre("/logs")) << "/late is missing";
+  files_.WriteFile(Path("a"), Steps({1}).Build());
+  Wait(5);
+  EXPECT_THAT(source_->state().empty_logdirs, IsEmpty());
+}
+
+TEST_F(LocalSourceTest, ADirectoryThatCannotBeListedIsNamedWithTheReasonUntilItCan) {
+  files_.WriteFile(Path("a"), Steps({1}).Build());
+  files_.WriteFile(Path("closed"), Steps({2}).Build());
+  files_.Inject({.call = FakeFileSystem::Call::kList,
+                 .status = absl::PermissionDeniedError("Permission denied"),
+                 .times = FakeFileSystem::kForEver,
+                 .path_contains = "/logs/closed"});
+  Start();
+  Wait(200);
+  EXPECT_THAT(source_->state().problems, ElementsAre(HasSubstr("/logs/closed: Permission denied")));
+  EXPECT_EQ(log_.Count("/logs/closed: Permission denied"), 1u);
+  EXPECT_THAT(RunNames(), ElementsAre("a"));
+  files_.ClearFaults();
+  Wait(60);
+  EXPECT_THAT(source_->state().problems, IsEmpty());
+  EXPECT_THAT(RunNames(), ElementsAre("a", "closed"));
+}
+
+TEST_F(LocalSourceTest, AFileThatMayNotEvenBeLookedAtIsAProblemWhileItIsThere) {
+  files_.WriteFile(Path("a"), Steps({1}).Build());
+  files_.Inject({.call = FakeFileSystem::Call::kStat,
+                 .status = absl::PermissionDeniedError("Permission denied"),
+                 .times = FakeFileSystem::kForEver,
+                 .path_contains = kName});
+  Start();
+  Wait(5);
+  EXPECT_THAT(source_->state().problems, ElementsAre(Path("a") + ": Permission denied"));
+  EXPECT_EQ(log_.Count("Permission denied"), 1u);
+  files_.ClearFaults();
+  files_.RemoveAll(Path("a"));
+  Wait(60);
+  EXPECT_THAT(source_->state().problems, IsEmpty());
+}
+
+TEST_F(LocalSourceTest, DamageIsWarnedOfOnceForEachFileAndCounted) {
+  MetricsRegistry registry;
+  LocalMetrics metrics(&registry);
+  metrics_ = &metrics;
+  const std::string good = Steps({1, 2, 3}).Build();
+  files_.WriteFile(Path("good"), good);
+  files_.WriteFile(Path("noise"), std::string(1000, 'x'));
+  files_.WriteFile(Path("flipped"), good);
+  files_.Corrupt(Path("flipped"), good.size() - 6, 1);
+  Start();
+  Settle();
+  EXPECT_EQ(log_.Count("warn an event file is damaged"), 2u);
+  EXPECT_TRUE(
+      log_.Contains(Path("noise") + " offset=0 length=1000 cause=length_crc damaged_places=1"));
+  EXPECT_TRUE(log_.Contains("cause=data_crc damaged_places=1"));
+  EXPECT_THAT(registry.Text(), HasSubstr("\ntributary_collector_logdir_damaged_places_total 2\n"));
+  files_.AppendFile(Path("noise"), std::string(100, 'x'));
+  Wait(10);
+  EXPECT_EQ(log_.Count("an event file is damaged"), 2u) << "once for each file";
+  EXPECT_THAT(registry.Text(), HasSubstr("\ntributary_collector_logdir_damaged_places_total 2\n"));
+  // Another file under this name.
+  files_.ReplaceFile(Path("noise"), std::string(50, 'y'));
+  Wait(10);
+  EXPECT_EQ(log_.Count("an event file is damaged"), 3u);
 }
 
 TEST_F(LocalSourceTest, Zeros_OfManySlicesAreGivenUpAfterTheWait) {

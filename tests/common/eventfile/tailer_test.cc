@@ -239,8 +239,69 @@ TEST_F(TailerTest, UnreadableDirectory_KeepsTheListingOpen) {
   Start();
   EXPECT_EQ(Poll(), Paths{});
   EXPECT_FALSE(tailer_->listing_complete(0));
+  EXPECT_EQ(tailer_->unlisted_count(), 1u);
   clock_.Advance(absl::Seconds(60));
   EXPECT_EQ(Poll().size(), 1u);
+  EXPECT_TRUE(tailer_->listing_complete(0));
+  EXPECT_EQ(tailer_->unlisted_count(), 0u);
+}
+
+TEST_F(TailerTest, UnlistedDirectory_IsToldOnce_AndAgainForAnotherReason) {
+  Write("a/b", "1");
+  const auto refuse = [this](const absl::Status& status) {
+    files_.ClearFaults();
+    files_.Inject({.call = FakeFileSystem::Call::kList,
+                   .status = status,
+                   .times = FakeFileSystem::kForEver,
+                   .path_contains = "/logs/a"});
+  };
+  refuse(absl::PermissionDeniedError("Permission denied"));
+  Start();
+  Poll();
+  const std::vector<UnlistedDirectory> told = tailer_->TakeNewlyUnlisted();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].relative_path, "a");
+  EXPECT_EQ(told[0].error.message(), "/logs/a: Permission denied");
+  for (int sweep = 0; sweep < 3; ++sweep) {
+    clock_.Advance(absl::Seconds(60));
+    Poll();
+    EXPECT_TRUE(tailer_->TakeNewlyUnlisted().empty());
+    EXPECT_EQ(tailer_->Unlisted(10).size(), 1u);
+  }
+  refuse(absl::InternalError("Input/output error"));
+  clock_.Advance(absl::Seconds(60));
+  Poll();
+  EXPECT_EQ(tailer_->TakeNewlyUnlisted().size(), 1u);
+  files_.RemoveAll("/logs/a");
+  clock_.Advance(absl::Seconds(60));
+  Poll();
+  EXPECT_EQ(tailer_->unlisted_count(), 0u) << "what is gone is no problem";
+}
+
+TEST_F(TailerTest, UnlistedDirectory_WhoseParentVanishes_IsForgotten) {
+  Write("a/b", "1");
+  files_.Inject({.call = FakeFileSystem::Call::kStat,
+                 .status = absl::PermissionDeniedError("Permission denied"),
+                 .times = FakeFileSystem::kForEver,
+                 .path_contains = "/logs/a/b"});
+  Start();
+  Poll();
+  EXPECT_EQ(tailer_->unlisted_count(), 1u);
+  files_.RemoveAll("/logs/a");
+  clock_.Advance(absl::Seconds(60));
+  Poll();
+  EXPECT_EQ(tailer_->unlisted_count(), 0u);
+}
+
+TEST_F(TailerTest, LostAndFound_IsNotFollowed) {
+  Write("lost+found", "1");
+  files_.Inject({.call = FakeFileSystem::Call::kList,
+                 .status = absl::PermissionDeniedError("EACCES"),
+                 .times = FakeFileSystem::kForEver,
+                 .path_contains = "lost+found"});
+  Start();
+  EXPECT_EQ(Poll(), Paths{});
+  EXPECT_EQ(tailer_->unlisted_count(), 0u);
   EXPECT_TRUE(tailer_->listing_complete(0));
 }
 
