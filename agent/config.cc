@@ -134,9 +134,9 @@ absl::Status TakeLogdirs(const AgentOptionValues& values, const std::string& whe
 
 absl::Status TakeService(const AgentOptionValues& values, Command command,
                          ServiceOptions* service) {
+  if (values.service.empty()) return Invalid("--service: missing; give --service NAME");
   service->name = values.service;
-  const bool is_name = !values.service.empty() && values.service.size() <= 63 &&
-                       !absl::StrContains(values.service, "--") &&
+  const bool is_name = values.service.size() <= 63 && !absl::StrContains(values.service, "--") &&
                        std::all_of(values.service.begin(), values.service.end(), [](char c) {
                          return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' ||
                                 c == '_' || c == '-';

@@ -56,7 +56,10 @@ Options::Program AgentProgram() {
             "nothing",
             ""},
            {"check", "Checks the configuration and shows what it comes to", ""},
-           {"drain", "Waits until everything that is there now is safe at the collector", ""},
+           {"drain",
+            "Waits until everything that is there now is safe at the collector. An agent of this "
+            "node brings it there, drain does not",
+            ""},
            {"status", "Shows what the collector has of this node, or with --cluster of all", ""},
            {"doctor",
             "Walks from here to the collector, and over the logdirs, and says what fails, why, and "

@@ -1,7 +1,6 @@
 // tributary-agent: flags, wiring, signals. The only file of the agent that builds real clocks,
 // files and channels.
 #include <malloc.h>
-#include <pwd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -35,6 +34,7 @@
 #include "agent/tunnel/grpc_tunnel.h"
 #include "common/atomic_file.h"
 #include "common/status_macros.h"
+#include "common/user_name.h"
 
 namespace tributary::agent {
 namespace {
@@ -59,18 +59,13 @@ std::string WorkingDirectory() {
   return directory;
 }
 
-// Looks each user up once: the lookup may be a network round trip. Used by one thread.
+// Looks each user up once. Used by one thread.
 class UserNames {
  public:
   std::string operator()(uint32_t uid) {
     const auto known = names_.find(uid);
     if (known != names_.end()) return known->second;
-    passwd entry = {};
-    passwd* found = nullptr;
-    std::vector<char> buffer(16 << 10);
-    const int error = getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found);
-    const std::string name = error == 0 && found != nullptr ? found->pw_name : absl::StrCat(uid);
-    return names_.emplace(uid, name).first->second;
+    return names_.emplace(uid, UserName(uid)).first->second;
   }
 
  private:

@@ -149,6 +149,11 @@ absl::StatusOr<NameTemplate> RunNames::TemplateFor(const Known& known,
   }
   if (no_place->empty()) *no_place = options_.job.nodelist_problem;
   if (known.captures->contains("job")) return BuiltIn(kCapturedJobTemplate);
+  if (const auto job = Lookup(known.beside->facts, "job"); job.has_value() && no_place->empty()) {
+    *no_place = absl::StrCat(job->source,
+                             " has neither index nor nodelist beside its job: ", "--namespace '",
+                             kCapturedJobTemplate, "' puts the job into names");
+  }
   return BuiltIn(kNodeTemplate);
 }
 

@@ -66,7 +66,8 @@ class RunNames {
                                            std::string* problem) const;
   absl::StatusOr<std::optional<Fact>> PlaceBeside(const RunFacts& beside,
                                                   std::string* problem) const;
-  // `*no_place`: why it is not {job}/node{index} though there is a node list; empty otherwise.
+  // `*no_place`: why it is not {job}/node{index} though there is a node list, or a job in a file
+  // beside; empty otherwise.
   absl::StatusOr<NameTemplate> TemplateFor(const Known& known, std::string* no_place) const;
   absl::StatusOr<std::string> Expand(const NameTemplate& name_template, const Known& known,
                                      std::string* why) const;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/config.h"
 
 namespace tributary::agent {
 namespace {
@@ -342,6 +343,13 @@ void Sender::OnSessionRefusal(const ingest::v1::Refusal& refusal) {
   if (!final_status.ok() && !WaitsForHolder(refusal.reason())) {
     Finish(std::move(final_status), "refused for good");
     return;
+  }
+  if (!final_status.ok()) {
+    absl::StrAppend(&last_error_, "; waiting ",
+                    options_.taken_wait == absl::InfiniteDuration()
+                        ? ""
+                        : absl::StrCat("at most ", DurationText(options_.taken_wait), " "),
+                    "for the other one to end");
   }
   Close("refused");
 }

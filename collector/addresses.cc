@@ -52,8 +52,8 @@ std::string Addresses::JoinCommand() const {
 
 std::string Addresses::JoinNote() const {
   if (store_id_.empty() || !on_loopback_) return "";
-  return "It listens for this machine only. For other nodes, on a network you trust, add "
-         "--bind_all --plaintext --no-auth.";
+  return "The collector listens for this machine only. For other nodes, on a network you trust, "
+         "start it again with --bind_all --plaintext --no-auth.";
 }
 
 }  // namespace tributary

@@ -61,6 +61,7 @@ constexpr char kPort[] = "Where to listen";
 constexpr char kShow[] = "How to show it";
 constexpr char kStore[] = "The store of what agents send";
 constexpr char kRun[] = "The program itself";
+constexpr size_t kIgnoredColumns = 96;
 constexpr char kIgnored[] = "Flags of TensorBoard that have no effect here";
 
 // Flags of TensorBoard 2.21 that this program takes and does not need, and why.
@@ -95,6 +96,21 @@ constexpr Ignored kIgnoredFlags[] = {
     {"alsologtostderr", "the log goes to standard error", true},
 };
 
+// For the end of --help: what is taken with no effect need not be read by everyone.
+std::string IgnoredText() {
+  std::string text = "Flags of TensorBoard that are taken and have no effect here:\n";
+  std::string line = " ";
+  for (const Ignored& flag : kIgnoredFlags) {
+    const std::string word = absl::StrCat(" --", flag.name);
+    if (line.size() + word.size() > kIgnoredColumns) {
+      absl::StrAppend(&text, line, "\n");
+      line.resize(1);
+    }
+    absl::StrAppend(&line, word);
+  }
+  return absl::StrCat(text, line, "\n");
+}
+
 Options::Program Program() {
   return {
       .name = "tributary-collector",
@@ -113,7 +129,9 @@ Options::Program Program() {
                     "its default",
                     ""}},
       .default_command = "serve",
-      .footer =
+      .footer = absl::StrCat(
+          IgnoredText(),
+          "\n"
           "Examples:\n"
           "  tributary-collector --logdir ./logs\n"
           "      instead of: tensorboard --logdir ./logs\n"
@@ -125,7 +143,8 @@ Options::Program Program() {
           "  tributary-collector --data /var/lib/tributary --bind_all --plaintext --no-auth\n"
           "      the same for a trusted network\n"
           "\n"
-          "Exit codes: 0 good, 1 failed, 2 usage or configuration, 3 (inspect) data is damaged.\n"};
+          "Exit codes: 0 good, 1 failed, 2 usage or configuration, 3 (inspect) data is "
+          "damaged.\n")};
 }
 
 void DeclareServing(Options* options, CollectorOptionValues* values) {

@@ -282,24 +282,30 @@ void WriteTables(const Inspection& inspection, std::ostream& out) {
                               DamageCauseName(entry.damage.cause));
   }
   if (!inspection.damage.empty()) out << "\n";
+  if (inspection.files == 0) {
+    out << "no event files: none has \"tfevents\" in its name\n";
+    return;
+  }
   out << absl::StreamFormat(
-      "%d runs, %d series, %d points, %d records; %d bytes in %d files, read in %.3f s (%.0f "
-      "MB/s)\n",
-      inspection.runs.size(), inspection.series.size(), points, inspection.records,
-      inspection.bytes, inspection.files, inspection.seconds,
+      "%s, %d series, %s, %s; %s in %s, read in %.3f s (%.0f MB/s)\n",
+      Counted(inspection.runs.size(), "run"), inspection.series.size(), Counted(points, "point"),
+      Counted(inspection.records, "record"), Counted(inspection.bytes, "byte"),
+      Counted(inspection.files, "file"), inspection.seconds,
       inspection.seconds > 0 ? static_cast<double>(inspection.bytes) / inspection.seconds / 1e6
                              : 0.0);
   if (inspection.torn_bytes > 0) {
-    out << inspection.torn_bytes << " bytes at ends of files are not whole records yet\n";
+    out << Counted(inspection.torn_bytes, "byte")
+        << " at ends of files, of records that are not whole yet\n";
   }
   if (inspection.skipped_values > 0) {
-    out << inspection.skipped_values << " values are no points of their series and are not shown\n";
+    out << "left out: " << Counted(inspection.skipped_values, "value")
+        << " that are no points of their series\n";
   }
   if (inspection.damage.empty()) {
     out << "nothing is damaged\n";
   } else {
-    out << absl::StreamFormat("%d damaged places, %d bytes\n", inspection.damage.size(),
-                              damaged_bytes);
+    out << Counted(inspection.damage.size(), "damaged place") << ", "
+        << Counted(damaged_bytes, "byte") << "\n";
   }
 }
 

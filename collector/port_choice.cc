@@ -5,7 +5,8 @@
 namespace tributary {
 
 absl::Status ChoosePort(const PortWish& wish,
-                        const std::function<absl::Status(uint16_t port)>& listen) {
+                        const std::function<absl::Status(uint16_t port)>& listen,
+                        std::string* passed_over) {
   if (wish.exact.has_value()) return listen(*wish.exact);
   if (wish.remembered.has_value()) {
     absl::Status status = listen(*wish.remembered);
@@ -21,6 +22,7 @@ absl::Status ChoosePort(const PortWish& wish,
   for (int i = 0; i < kPortsTried; ++i) {
     last = listen(static_cast<uint16_t>(kFirstPort + i));
     if (!absl::IsAlreadyExists(last)) return last;
+    if (i == 0) *passed_over = std::string(last.message());
   }
   return absl::AlreadyExistsError(absl::StrCat("no port from ", kFirstPort, " to ",
                                                kFirstPort + kPortsTried - 1,

@@ -27,9 +27,11 @@ struct PortWish {
 
 // Calls `listen` with one port after another until it is OK. `listen` returns AlreadyExists, with
 // a message that names the holder, for a port that is taken; any other error ends the search. The
-// error of the whole is one line for people.
+// error of the whole is one line for people. After a search that passed taken ports,
+// `*passed_over` is why the first one was not it.
 absl::Status ChoosePort(const PortWish& wish,
-                        const std::function<absl::Status(uint16_t port)>& listen);
+                        const std::function<absl::Status(uint16_t port)>& listen,
+                        std::string* passed_over);
 
 }  // namespace tributary
 

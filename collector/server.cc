@@ -468,7 +468,7 @@ absl::Status Server::Parts::StartGrpc() {
 }
 
 absl::Status Server::Parts::Listen() {
-  return ChoosePort({config.port, remembered_port}, [this](uint16_t port) {
+  const auto listen = [this](uint16_t port) {
     http::PortMux::Options options;
     options.host = config.host;
     options.port = port;
@@ -482,7 +482,14 @@ absl::Status Server::Parts::Listen() {
     MutexLock lock(&listening_mu);
     listens_on = mux->addresses();
     return absl::OkStatus();
-  });
+  };
+  std::string passed_over;
+  RETURN_IF_ERROR(ChoosePort({config.port, remembered_port}, listen, &passed_over));
+  if (!passed_over.empty()) {
+    deps.log->Warn("listening on another port than the usual one",
+                   {{"port", mux->port()}, {"reason", passed_over}});
+  }
+  return absl::OkStatus();
 }
 
 // The port of a store is that of its first start, or the last one that was asked for by number.

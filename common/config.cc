@@ -277,8 +277,9 @@ absl::Status Options::TakeWords(const std::vector<std::string>& words, CommandLi
       return Invalid(absl::StrCat(name, ": no such option", DidYouMean(name, flags)));
     }
     if (!takes_argument || !line->arguments.empty()) {
+      const std::string near = DidYouMean(word, commands);
       return Invalid(absl::StrCat("\"", word, "\": neither a command nor the value of an option",
-                                  DidYouMean(word, commands)));
+                                  near.empty() ? "; --help lists them" : near));
     }
     line->arguments.push_back(word);
   }
@@ -336,8 +337,12 @@ absl::StatusOr<CommandLine> Options::ParseArguments(const std::vector<std::strin
       option->given = made->results();
     }
   } catch (const CLI::Error& error) {
-    // Its messages are one line and name the option.
-    return Invalid(absl::StrReplaceAll(error.what(), {{"\n", " "}}));
+    // Its messages are one line and name the option. "--x: 1 required TEXT missing" is for us.
+    const std::string text = absl::StrReplaceAll(error.what(), {{"\n", " "}});
+    const size_t missing = text.find(": 1 required ");
+    return Invalid(missing == std::string::npos
+                       ? text
+                       : absl::StrCat(text.substr(0, missing), ": its value is missing"));
   }
   return line;
 }

@@ -52,6 +52,7 @@ class Drain {
       }
       Choose(*kept, &local);
       if (Compare(*kept)) return Report(local.problems.empty() ? kExitGood : kExitFailed);
+      SayWhyItWaits(*kept, node->node.value);
       const absl::Duration now = world_.clock->Monotonic();
       if (now >= end) return Report(kExitFailed);
       // Many streams are many pages: the collector has other work too.
@@ -89,6 +90,15 @@ class Drain {
     }
     ShowProgress(progress, &line_);
     return progress.files_behind == 0;
+  }
+
+  // Once: without an agent this would wait without end and without a word.
+  void SayWhyItWaits(const KeptStreams& kept, const std::string& node) {
+    if (std::exchange(looked_, true) || !kept.agents.empty()) return;
+    line_.End();
+    PrintError(world_, absl::StrCat("no agent of node '", kept.node.empty() ? node : kept.node,
+                                    kept.streams.empty() ? "' has delivered anything; waiting"
+                                                         : "' is connected; waiting"));
   }
 
   int Report(int exit_code) {
@@ -132,6 +142,7 @@ class Drain {
   const World& world_;
   ProgressLine line_;
   std::vector<Wanted> wanted_;
+  bool looked_ = false;
 };
 
 }  // namespace

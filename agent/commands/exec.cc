@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -144,6 +145,14 @@ void ExecCommand::Announce() {
   Tell(absl::StrCat(config_.service.name, " of ", node_, " listens on port ", listens_on_,
                     " and opens at ", place_.url),
        &announced_);
+  // Others come by a name that does not tell services apart.
+  if (!uses_prefix() && config_.service.mode == cluster::v1::SERVICE_MODE_UNSPECIFIED &&
+      !absl::StartsWith(place_.url, "http://localhost:")) {
+    Tell(
+        "if it says there that the service needs a name of its own, and its pages link to one "
+        "another by relative addresses, start it again with --mode strip",
+        &hint_told_);
+  }
 }
 
 void ExecCommand::Tell(const std::string& line, std::string* told) const {

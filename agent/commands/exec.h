@@ -58,6 +58,7 @@ class ExecCommand {
   uint16_t listens_on_ = 0;  // 0: nowhere yet
   bool told_to_end_ = false;
   std::string announced_;
+  std::string hint_told_;
   std::string conflict_told_;
   std::string prefix_told_;
   std::string listener_told_;

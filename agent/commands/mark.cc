@@ -56,6 +56,14 @@ absl::StatusOr<std::string> Others(const std::string& path, const std::string& t
   return others;
 }
 
+// Whether the default names are {job}/node{index} below a file that holds this.
+bool HasPlace(const std::string& content) {
+  const absl::StatusOr<std::vector<YamlEntry>> entries = ParseYamlMap(content);
+  return entries.ok() && std::any_of(entries->begin(), entries->end(), [](const YamlEntry& entry) {
+           return entry.key == "nodelist" || entry.key == "index";
+         });
+}
+
 absl::StatusOr<std::string> Mark(const std::string& directory, const World& world) {
   const JobFacts job = ReadJobFacts(world.environment, false);
   std::vector<std::pair<std::string, Fact>> facts;
@@ -71,6 +79,7 @@ absl::StatusOr<std::string> Mark(const std::string& directory, const World& worl
   }
   if (job.nodelist.has_value()) facts.emplace_back("nodelist", *job.nodelist);
 
+  const bool is_new = absl::IsNotFound(world.files->Stat(directory).status());
   RETURN_IF_ERROR(world.files->MakeDirectories(directory));
   const std::string path = JoinPath(directory, kRunFactsFileName);
   std::string content;
@@ -86,7 +95,14 @@ absl::StatusOr<std::string> Mark(const std::string& directory, const World& worl
     told.push_back(absl::StrCat(name, " ", fact.value));
   }
   RETURN_IF_ERROR(WriteFileAtomically(world.files, path, content));
-  return absl::StrCat(path, ": ", absl::StrJoin(told, ", "), "\n");
+  std::string text = absl::StrCat(path, is_new ? " (in a new directory): " : ": ",
+                                  absl::StrJoin(told, ", "), "\n");
+  if (!HasPlace(content)) {
+    absl::StrAppend(&text,
+                    "Without a node list this changes no name by itself: give the agent "
+                    "--namespace '{job}/{node}' to have the job in the names\n");
+  }
+  return text;
 }
 
 }  // namespace

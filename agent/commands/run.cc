@@ -232,8 +232,12 @@ void RunCommand::HandleSignal(const ReceivedSignal& signal) {
     impatient_ = true;
     return;
   }
-  world_.log->Info("told to stop, draining",
-                   {{"timeout", DurationText(config_.values.drain_timeout)}});
+  if (line_.has_value()) line_->End();
+  if (config_.values.drain_timeout > absl::ZeroDuration()) {
+    PrintError(world_, absl::StrCat("told to stop: draining for at most ",
+                                    DurationText(config_.values.drain_timeout),
+                                    "; once more ends it at once"));
+  }
   StartDrain();
 }
 
@@ -275,6 +279,10 @@ int RunCommand::Finish(const absl::Status& outcome) {
   // Told to stop in the middle of nothing: no loss, no failure.
   if (absl::IsDeadlineExceeded(outcome) && left->empty()) code = kExitGood;
   if (code != kExitGood) PrintError(world_, outcome.message());
+  // An agent that was never let in does not know what the collector has of the files.
+  if (absl::IsFailedPrecondition(outcome) && progress->node.empty()) {
+    return child_exit_.value_or(kExitFailed);
+  }
   if (!left->empty()) {
     PrintLeft(*left);
     code = kExitFailed;

@@ -4,8 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "agent/doctor/node_layers.h"
 #include "common/text.h"
 
@@ -35,16 +38,34 @@ Delivered Compare(const LocalFiles& local, const KeptStreams& kept) {
 }
 
 // For a shell.
-std::string Given(const Logdir& logdir) {
-  return logdir.below.empty() ? logdir.path : absl::StrCat("'", logdir.Text(), "'");
+std::string Quoted(const std::string& word) {
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("-_./:=,@%+", c);
+  });
+  return plain ? word : absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "'");
 }
 
+std::string Given(const Logdir& logdir) {
+  return Quoted(absl::StrCat(logdir.name, logdir.name.empty() ? "" : "=", logdir.Text()));
+}
+
+// With all that makes it the agent that was asked about: without --node or --namespace it would be
+// another node, or make other runs.
 std::string RunLine(const AgentConfig& config) {
-  std::string line = absl::StrCat("tributary-agent --collector ", config.collector,
-                                  IsLoopback(config.collector) ? "" : " --plaintext");
+  const AgentOptionValues& values = config.values;
+  std::string line = absl::StrCat("tributary-agent --collector ", Quoted(config.collector));
+  if (values.plaintext || !IsLoopback(config.collector)) absl::StrAppend(&line, " --plaintext");
+  if (values.use_proxy) absl::StrAppend(&line, " --use-proxy");
+  if (!values.store.empty()) absl::StrAppend(&line, " --store ", Quoted(values.store));
+  if (values.node.has_value()) absl::StrAppend(&line, " --node ", Quoted(*values.node));
+  if (values.name_space.has_value()) {
+    absl::StrAppend(&line, " --namespace ", Quoted(*values.name_space));
+  }
+  for (const std::string& label : values.labels) {
+    absl::StrAppend(&line, " --label ", Quoted(label));
+  }
   for (const Logdir& logdir : config.logdirs) {
-    absl::StrAppend(&line, " --logdir ", logdir.name.empty() ? "" : absl::StrCat(logdir.name, "="),
-                    Given(logdir));
+    absl::StrAppend(&line, " --logdir ", Given(logdir));
   }
   return line;
 }

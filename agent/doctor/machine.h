@@ -42,7 +42,7 @@ class Machine {
   virtual ~Machine() = default;
   virtual std::vector<ListeningSocket> Listeners() = 0;
   virtual std::vector<OpenEventFile> OpenEventFiles() = 0;
-  // nullopt if there is no such process.
+  // nullopt if there is no such process, or if it has ended.
   virtual std::optional<Process> FindProcess(int64_t pid) = 0;
   // nullopt if the system does not tell.
   virtual std::optional<InotifyUse> Inotify() = 0;

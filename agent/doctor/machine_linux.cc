@@ -111,6 +111,8 @@ class LinuxMachine : public Machine {
         absl::StrSplit(absl::string_view(stat).substr(name_end + 1), ' ', absl::SkipEmpty());
     constexpr size_t kStarted = 22 - 3;
     uint64_t ticks = 0;
+    // One that has ended, and whose parent has not asked how, does nothing any more.
+    if (!fields.empty() && fields[0] == "Z") return std::nullopt;
     if (fields.size() <= kStarted || !absl::SimpleAtoi(fields[kStarted], &ticks)) {
       return std::nullopt;
     }

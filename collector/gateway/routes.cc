@@ -181,8 +181,10 @@ Decision Routes::ToOwnOrigin(const RequestHead& request, const ServiceStatus& se
         404, "The service needs a name of its own",
         {absl::StrCat("'", service.service, "' opens at ", label,
                       ".localhost on the machine that the collector runs on, or through ssh -L."),
-         "Other names need a base that leads here, or a port: start the collector with "
-         "--gateway_base or with --service_ports."});
+         "If its pages link to one another by relative addresses, start it again with "
+         "exec --mode strip: it opens right here then. Otherwise other names need a base that "
+         "leads here, or a port: start the collector with --gateway_base or with "
+         "--service_ports."});
     return decision;
   }
   // 307 keeps the method. The scheme stays the browser's.

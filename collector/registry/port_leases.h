@@ -135,7 +135,7 @@ class PortLeases {
   // the claims that ran out and were not returned yet: their sessions must be told.
   absl::StatusOr<std::vector<Lost>> Tick();
 
-  // What people are shown.
+  // What people are shown: not the collector's own port.
   std::shared_ptr<const ServiceSnapshot> Snapshot() const;
   // Grows with each change that a snapshot shows.
   uint64_t version() const { return version_; }

@@ -61,13 +61,15 @@ void PortLeases::AddConflicts(const LeaseKey& key, std::vector<ConflictStatus>* 
 std::shared_ptr<const ServiceSnapshot> PortLeases::Snapshot() const {
   auto snapshot = std::make_shared<ServiceSnapshot>();
   for (const auto& [key, lease] : leases_) {
+    AddConflicts(key, &snapshot->conflicts);
+    if (lease.own) continue;  // Whoever asks is there already.
     ServiceStatus status;
     status.node = key.first;
     status.service = key.second;
     status.port = lease.row.port;
     status.mode = lease.row.mode;
     status.state = ServiceState::kStale;
-    if (lease.own || (lease.session != 0 && IsHeld(lease))) {
+    if (lease.session != 0 && IsHeld(lease)) {
       status.state = lease.listening ? ServiceState::kLive : ServiceState::kStarting;
     }
     status.base_path = lease.row.base_path;
@@ -77,8 +79,6 @@ std::shared_ptr<const ServiceSnapshot> PortLeases::Snapshot() const {
     status.since = lease.row.since;
     status.away_since = lease.row.stale_since.value_or(opened_at_);
     status.session = lease.session;
-    status.own = lease.own;
-    AddConflicts(key, &snapshot->conflicts);
     snapshot->services.emplace(key, std::move(status));
   }
   return snapshot;

@@ -36,10 +36,8 @@ struct ServiceStatus {
   absl::Time since = absl::InfinitePast();  // when it was first given its number
   // Of a stale one: when its session was lost, or when the collector started.
   absl::Time away_since = absl::InfinitePast();
-  // Names the session that holds it, and so the tunnel that leads there; 0 without one: of a stale
-  // service, and of the collector's own.
+  // Names the session that holds it, and so the tunnel that leads there; 0 of a stale service.
   uint64_t session = 0;
-  bool own = false;  // the collector's own port
 };
 
 struct ServiceSnapshot {

@@ -1,6 +1,9 @@
 #include "collector/registry/sqlite_registry.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <iterator>
@@ -10,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
 #include "common/status_macros.h"
+#include "common/user_name.h"
 
 namespace tributary {
 namespace {
@@ -41,10 +45,27 @@ std::optional<std::string> AfterPrefix(absl::string_view prefix) {
   return after;
 }
 
+// PermissionDenied, naming both users, if this process may not write there: SQLite tells only that
+// something failed. A path that does not exist may be written.
+absl::Status MayWrite(const std::string& path) {
+  if (::faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK, AT_EACCESS) == 0 || errno != EACCES) {
+    return absl::OkStatus();
+  }
+  struct stat found = {};
+  const bool known = ::stat(path.c_str(), &found) == 0;
+  return absl::PermissionDeniedError(
+      absl::StrCat(path, ": permission denied",
+                   known ? absl::StrCat(": it belongs to ", UserName(found.st_uid),
+                                        ", and this process runs as ", UserName(::geteuid()))
+                         : ""));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteRegistry>> SqliteRegistry::Open(const std::string& data_dir) {
   const std::string path = JoinPath(data_dir, "registry.sqlite");
+  RETURN_IF_ERROR(MayWrite(data_dir));
+  RETURN_IF_ERROR(MayWrite(path));
   sqlite3* database = nullptr;
   // NOMUTEX: one thread at a time is our contract.
   const int code = sqlite3_open_v2(

@@ -26,6 +26,7 @@ class SqliteRegistry : public Registry {
   // Opens <data_dir>/registry.sqlite, making it if there is none; the directory must exist. Errors:
   //   FailedPrecondition  another collector has the data directory open, or the file is of a later
   //                       version
+  //   PermissionDenied    directory or file may not be written; names whose it is
   //   DataLoss            the file is damaged or is no registry
   //   anything else       the disk's reason
   static absl::StatusOr<std::unique_ptr<SqliteRegistry>> Open(const std::string& data_dir);

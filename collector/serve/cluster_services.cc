@@ -37,8 +37,7 @@ absl::string_view StateName(ServiceState state) {
 // Where the service opens. One with an origin of its own opens there, too: which one depends on the
 // name that the viewer comes by, and the gateway sends the browser on.
 std::string UrlOf(const ServiceStatus& status, const ServiceView& view) {
-  const std::string path = status.own ? "" : ServicePath(status.node, status.service);
-  return absl::StrCat(view.path_prefix, path, "/");
+  return absl::StrCat(view.path_prefix, ServicePath(status.node, status.service), "/");
 }
 
 void WriteText(absl::string_view key, absl::string_view value, JsonWriter* writer) {
@@ -79,8 +78,7 @@ std::vector<NodeStatus> NodesOfServices(const ServiceView& view,
   for (const NodeStatus& node : known) names.insert(node.name);
   std::vector<NodeStatus> nodes;
   for (const auto& [key, status] : view.snapshot.services) {
-    // The head node is none for our own port alone.
-    if (names.contains(key.first) || status.own) continue;
+    if (names.contains(key.first)) continue;
     if (nodes.empty() || nodes.back().name != key.first) {
       NodeStatus node;
       node.name = key.first;

@@ -179,6 +179,9 @@ def main():
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--directory", help="where files and logs go; default: a new temporary directory")
     demo = Demo(parser.parse_args())
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves it
+            signal.signal(number, signal.default_int_handler)  # ends it as Ctrl-C does
     status = 1
     try:
         status = run(demo)

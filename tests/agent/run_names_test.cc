@@ -141,6 +141,8 @@ TEST_F(RunNamesTest, Default_WithAMarkFileIsThatJob) {
   // A job whose nodes are not told, or are others, gives no index.
   files_.WriteFile("/l/exp1/.tributary.yaml", "job: 4711\n");
   EXPECT_EQ(Run(kFile), "node07/exp1/train");
+  EXPECT_THAT(Naming(kFile)->why, HasSubstr("/l/exp1/.tributary.yaml:1 has neither index nor "
+                                            "nodelist beside its job: --namespace '{job}/"));
   files_.WriteFile("/l/exp1/.tributary.yaml", "job: 4711\nnodelist: 'node[01-02]'\n");
   EXPECT_EQ(Run(kFile), "node07/exp1/train");
   files_.WriteFile("/l/exp1/.tributary.yaml", "job: 4711\nindex: 4\n");

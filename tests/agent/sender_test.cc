@@ -85,6 +85,7 @@ TEST_P(TakenTest, APredecessorThatDrainsIsWaitedForWithOneLine) {
   EXPECT_GT(collector_.connects(), 5);
   EXPECT_THAT(Warnings(), SizeIs(1));
   EXPECT_TRUE(log_.Contains("pid 4711 of node1 follows /logs"));
+  EXPECT_TRUE(log_.Contains("; waiting at most 30s for the other one to end"));
   collector_.refuse_hello.reset();
   RunFor(absl::Seconds(15));
   EXPECT_EQ(Mirror(), File(5));
@@ -96,6 +97,7 @@ TEST_P(TakenTest, OneThatLivesEndsTheAgentAfterTheWait) {
   ASSERT_TRUE(agent_->outcome().has_value());
   EXPECT_TRUE(absl::IsFailedPrecondition(*agent_->outcome()));
   EXPECT_THAT(agent_->outcome()->message(), HasSubstr("pid 4711 of node1"));
+  EXPECT_THAT(agent_->outcome()->message(), Not(HasSubstr("waiting")));
 }
 
 TEST_P(TakenTest, EachTimeItIsLetInTheWaitBeginsAnew) {
@@ -118,6 +120,7 @@ TEST_P(TakenTest, WithoutAnEndItIsWaitedForForEver) {
   RunFor(absl::Hours(2));
   EXPECT_FALSE(agent_->outcome().has_value());
   EXPECT_LT(Warnings().size(), 30u);
+  EXPECT_TRUE(log_.Contains("; waiting for the other one to end"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, TakenTest,

@@ -30,7 +30,7 @@ TEST(AddressesTest, OfLoopbackOtherNodesNeedMore) {
   const Addresses addresses(Config("localhost", true), 6006, "s1");
   EXPECT_EQ(addresses.JoinCommand(),
             "tributary-agent --collector localhost:6006 --store s1 --logdir LOGDIR");
-  EXPECT_THAT(addresses.JoinNote(), HasSubstr("--bind_all"));
+  EXPECT_THAT(addresses.JoinNote(), HasSubstr("start it again with --bind_all"));
 }
 
 TEST(AddressesTest, OfAllInterfacesByTheMachinesName) {

@@ -210,7 +210,8 @@ TEST_F(ConfigTest, HelpAndVersion) {
   const auto help = Parse({"--help"});
   ASSERT_TRUE(help.ok()) << help.status();
   EXPECT_EQ(help->command, CollectorConfig::Command::kHelp);
-  for (const char* word : {"--logdir", "--data", "--port", "--bind_all", "inspect", "Exit codes"}) {
+  for (const char* word : {"--logdir", "--data", "--port", "--bind_all", "inspect",
+                           "no effect here", "--reload_interval", "Exit codes"}) {
     EXPECT_THAT(help->help, HasSubstr(word));
   }
   EXPECT_EQ(Parse({"--version"})->command, CollectorConfig::Command::kVersion);

@@ -71,6 +71,13 @@ TEST_F(InspectTest, DamageIsNamedWithItsPlaceAndEndsWithThree) {
                                      bad, ", \"length\": ", length, ", \"cause\": \"data_crc\"}")));
   EXPECT_EQ(Run(), 3);
   EXPECT_THAT(out_.str(), HasSubstr(absl::StrCat("offset ", bad, "  length ", length)));
+  EXPECT_THAT(out_.str(), HasSubstr(absl::StrCat("\n1 damaged place, ", length, " bytes\n")));
+}
+
+TEST_F(InspectTest, AnEmptyDirectoryHasNoEventFiles) {
+  files_.MakeDirectories("/logs").IgnoreError();
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("no event files"));
 }
 
 TEST_F(InspectTest, ZerosAreDamageAtOnce) {
@@ -83,7 +90,7 @@ TEST_F(InspectTest, ATornTailIsNoDamage) {
   files_.WriteFile(
       kPath, EventFileBuilder().FileVersion().Scalar("loss", Step(1), 1).TruncatedBy(3).Build());
   EXPECT_EQ(Run(), 0);
-  EXPECT_THAT(out_.str(), HasSubstr("are not whole records yet"));
+  EXPECT_THAT(out_.str(), HasSubstr("bytes at ends of files, of records that are not whole yet"));
 }
 
 TEST_F(InspectTest, RunsTagsPointsAndSteps) {
@@ -100,7 +107,7 @@ TEST_F(InspectTest, RunsTagsPointsAndSteps) {
   EXPECT_THAT(out_.str(), HasSubstr("{\"tag\": \"say \\\"hi\\\"\\u000a\", \"plugin\": \"scalars\", "
                                     "\"points\": 2, \"first_step\": -3, \"last_step\": 8}"));
   EXPECT_EQ(Run(), 0);
-  EXPECT_THAT(out_.str(), HasSubstr("1 runs, 2 series, 3 points, 4 records"));
+  EXPECT_THAT(out_.str(), HasSubstr("1 run, 2 series, 3 points, 4 records"));
   EXPECT_THAT(out_.str(), HasSubstr("2026-01-01 00:00:00"));
   EXPECT_THAT(out_.str(), HasSubstr("nothing is damaged"));
 }

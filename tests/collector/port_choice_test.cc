@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -17,16 +18,18 @@ using ::testing::HasSubstr;
 class PortChoiceTest : public ::testing::Test {
  protected:
   absl::Status Choose(const PortWish& wish) {
-    return ChoosePort(wish, [this](uint16_t port) -> absl::Status {
+    const auto listen = [this](uint16_t port) -> absl::Status {
       tried_.push_back(port);
       if (!other_error_.ok()) return other_error_;
       if (!taken_.contains(port)) return absl::OkStatus();
       return absl::AlreadyExistsError(absl::StrCat("port ", port, " is taken by python (pid 7)"));
-    });
+    };
+    return ChoosePort(wish, listen, &passed_over_);
   }
   std::set<uint16_t> taken_;
   absl::Status other_error_;
   std::vector<uint16_t> tried_;
+  std::string passed_over_;
 };
 
 TEST_F(PortChoiceTest, AnExactPortIsTheOnlyOneTried) {
@@ -46,6 +49,7 @@ TEST_F(PortChoiceTest, WithoutAWishTheFirstFreeOneAsTensorBoard) {
   taken_ = {6006, 6007};
   EXPECT_TRUE(Choose({}).ok());
   EXPECT_THAT(tried_, ElementsAre(6006, 6007, 6008));
+  EXPECT_EQ(passed_over_, "port 6006 is taken by python (pid 7)");
 }
 
 TEST_F(PortChoiceTest, TheSearchEndsAfterAHundred) {

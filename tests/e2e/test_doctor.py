@@ -549,7 +549,7 @@ def test_nobody_delivers(collector, site, tmp_path):
     logs = tmp_path / "logs"
     EventFile(logs / "events.out.tfevents.1700000000.h.1.0")
     Doctor(collector, "--logdir", logs, "--node", "n1").fails(
-        "delivery", "no agent of node n1 is connected", f"tributary-agent --collector {collector} --logdir {logs}")
+        "delivery", "no agent of node n1 is connected", f"tributary-agent --collector {collector} --node n1 --logdir {logs}")
     other = tmp_path / "other"
     other.mkdir()
     site.start_agent("n1", other)

@@ -38,7 +38,7 @@ class Node:
 
     def services(self):
         node, = [node for node in self.site.http.json("/api/v1/cluster", streams=0)["nodes"] if node["name"] == "one"] or [{"services": []}]
-        return {one["service"]: one for one in node["services"] if one["service"] != "collector"}
+        return {one["service"]: one for one in node["services"]}
 
     def live(self, count):
         services = self.services()

@@ -31,8 +31,7 @@ def start_exec(site, node, *flags, command=None, service="web", wrapper=()):
 
 
 def services(site):
-    return {(node["name"], one["service"]): one for node in site.http.json("/api/v1/cluster", streams=0)["nodes"] for one in node["services"]
-            if one["service"] != "collector"}
+    return {(node["name"], one["service"]): one for node in site.http.json("/api/v1/cluster", streams=0)["nodes"] for one in node["services"]}
 
 
 def is_live(site, node, service="web"):

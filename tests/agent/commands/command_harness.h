@@ -131,6 +131,12 @@ class CommandHarness : public ::testing::Test {
   void Write(const std::string& path, size_t bytes) {
     files_.WriteFile("/logs/" + path, std::string(bytes, 'x'));
   }
+  // An agent of this node that follows `path` is connected.
+  void Connect(const std::string& path) {
+    ingest::v1::AgentDescription* const agent = kept_.add_agents();
+    agent->set_pid(77);
+    agent->add_logdirs()->set_path(path);
+  }
   // The collector has this stream, durable to `durable` bytes.
   void Keep(const std::string& path, const std::string& run, uint64_t durable,
             const std::string& logdir_name = "") {

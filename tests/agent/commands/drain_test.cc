@@ -9,6 +9,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class DrainTest : public CommandHarness {
  protected:
@@ -62,6 +63,29 @@ TEST_F(DrainTest, ATimeoutNamesWhatIsLeft) {
   EXPECT_THAT(TakeErr(),
               AllOf(HasSubstr("left: a/tfevents: 4 of 10 bytes are durable\n"),
                     HasSubstr("1 file of 2 not durable; is an agent running on this node?\n")));
+}
+
+TEST_F(DrainTest, WithoutAnAgentItSaysOnceThatItWaits) {
+  Write("a/tfevents", 10);
+  EXPECT_EQ(Drain({"--drain-timeout", "5s"}), kExitFailed);
+  const std::string told = "no agent of node 'host1' has delivered anything; waiting\n";
+  const std::string err = TakeErr();
+  EXPECT_THAT(err, HasSubstr(told));
+  EXPECT_THAT(err.substr(err.find(told) + told.size()), Not(HasSubstr("waiting")));
+}
+
+TEST_F(DrainTest, AnAgentThatIsNotThereAnyMoreIsToldApart) {
+  Write("a/tfevents", 10);
+  Keep("a/tfevents", "host1/a", 4);
+  EXPECT_EQ(Drain({"--drain-timeout", "5s"}), kExitFailed);
+  EXPECT_THAT(TakeErr(), HasSubstr("no agent of node 'host1' is connected; waiting\n"));
+}
+
+TEST_F(DrainTest, OfAnAgentThatRunsNothingIsSaid) {
+  Write("a/tfevents", 10);
+  Connect("/logs");
+  EXPECT_EQ(Drain({"--drain-timeout", "5s"}), kExitFailed);
+  EXPECT_THAT(TakeErr(), Not(HasSubstr("waiting")));
 }
 
 TEST_F(DrainTest, ASignalEndsIt) {

@@ -84,14 +84,18 @@ TEST_F(ExecCommandTest, TheGrantedNumberAndPrefixReachTheCommandAndItsExitCodeIs
   EXPECT_EQ(script_.claims[0].mode(), cluster::v1::SERVICE_MODE_KEEP);
   EXPECT_THAT(script_.listening, ElementsAre(6010));
   EXPECT_THAT(script_.released, ElementsAre(1));
-  EXPECT_THAT(TakeErr(), HasSubstr("opens at http://head:6006/node/host1/board/"));
+  const std::string said = TakeErr();
+  EXPECT_THAT(said, HasSubstr("opens at http://head:6006/node/host1/board/"));
+  EXPECT_THAT(said, Not(HasSubstr("--mode strip")));
 }
 
 TEST_F(ExecCommandTest, WithoutAPrefixItHasAnOriginOfItsOwn) {
   Answer([](const auto& claim, size_t) { return Granted(claim, 6010); });
   command_ = {"board"};
+  ports_.of_command = {6010};
   Exec({});
   EXPECT_EQ(script_.claims[0].mode(), cluster::v1::SERVICE_MODE_HOST);
+  EXPECT_THAT(TakeErr(), HasSubstr("start it again with --mode strip"));
 }
 
 TEST_F(ExecCommandTest, AConflictIsSaid) {

@@ -49,6 +49,16 @@ TEST_F(MarkTest, MakesTheDirectory) {
   variables_["TRIBUTARY_JOB"] = "j";
   EXPECT_EQ(MarkCommand({"/logs/new/run"}, world_), kExitGood);
   EXPECT_EQ(files_.ReadFile("/logs/new/run/.tributary.yaml").value_or(""), "job: 'j'\n");
+  EXPECT_THAT(TakeOut(), HasSubstr("/logs/new/run/.tributary.yaml (in a new directory): job j\n"));
+}
+
+TEST_F(MarkTest, WhatChangesNoNameByItselfIsSaid) {
+  variables_["TRIBUTARY_JOB"] = "j";
+  EXPECT_EQ(Mark(), kExitGood);
+  EXPECT_THAT(TakeOut(), HasSubstr("--namespace '{job}/{node}'"));
+  files_.WriteFile(kFile, "index: 3\n");
+  EXPECT_EQ(Mark(), kExitGood);
+  EXPECT_EQ(TakeOut(), "/logs/.tributary.yaml: job j\n");
 }
 
 TEST_F(MarkTest, AQuoteInANameStaysOne) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/inotify.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,6 +47,16 @@ TEST_F(LinuxMachineTest, ThisProcess) {
   EXPECT_LE(process->started, RealClock()->Wall() + absl::Seconds(2));
   EXPECT_GE(process->started, RealClock()->Wall() - absl::Hours(1));
   EXPECT_FALSE(machine_->FindProcess(-1).has_value());
+}
+
+TEST_F(LinuxMachineTest, AZombieIsNoProcess) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) ::_exit(0);
+  siginfo_t ended = {};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  EXPECT_FALSE(machine_->FindProcess(child).has_value());
+  ::waitpid(child, nullptr, 0);
 }
 
 TEST_F(LinuxMachineTest, WatchesOfThisUser) {

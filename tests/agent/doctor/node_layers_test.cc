@@ -37,12 +37,6 @@ class NodeLayersTest : public CommandHarness {
     EXPECT_TRUE(node.ok());
     return CheckDelivery(view, *node, AskCollector(config_, *node, absl::Seconds(1), world_));
   }
-  // An agent of this node that follows `path`.
-  void Connect(const std::string& path) {
-    ingest::v1::AgentDescription* const agent = kept_.add_agents();
-    agent->set_pid(77);
-    agent->add_logdirs()->set_path(path);
-  }
 
   AgentConfig config_;
   FakeMachine machine_;
@@ -182,6 +176,21 @@ TEST_F(NodeLayersTest, Delivery_NoAgentRuns) {
   EXPECT_EQ(finding.found,
             "no agent of node host1 is connected: 1 of 2 files (2.0 KiB) not there yet");
   EXPECT_EQ(finding.fix, "start it: tributary-agent --collector localhost:1 --logdir /logs");
+}
+
+TEST_F(NodeLayersTest, Delivery_TheFixIsTheAgentThatWasAskedAbout) {
+  Write("a/tfevents", 10);
+  config_ = Config({"doctor", "--collector", "localhost:1", "--plaintext", "--use-proxy", "--store",
+                    "store", "--node", "n 1", "--namespace", "{job}/it's", "--label", "job=7",
+                    "--logdir", "x=/logs"});
+  NodeView view;
+  view.config = &config_;
+  view.world = &world_;
+  view.machine = &machine_;
+  view.local = ListLocalFiles(config_, world_);
+  EXPECT_EQ(Delivery(view).fix,
+            "start it: tributary-agent --collector localhost:1 --plaintext --use-proxy --store "
+            "store --node 'n 1' --namespace '{job}/it'\\''s' --label job=7 --logdir x=/logs");
 }
 
 TEST_F(NodeLayersTest, Delivery_AnAgentOfAnotherDirectory) {

@@ -478,7 +478,8 @@ TEST_F(ProxyTest, AServiceWithAnOriginOfItsOwn) {
                     HasSubstr("Location: //own--n1.localhost:6006/lab?x\r\n")));
   const auto viewer = Ask(Get("/lab?x", "", "own--n1.localhost:6006"));
   EXPECT_THAT(Service().Hear(), StartsWith("GET /lab?x HTTP/1.1\r\nHost: localhost:8888\r\n"));
-  EXPECT_THAT(Ask(Get("/tb/node/n1/own/", "", "head:6006"))->Hear(), HasSubstr("--gateway_base"));
+  EXPECT_THAT(Ask(Get("/tb/node/n1/own/", "", "head:6006"))->Hear(),
+              AllOf(HasSubstr("--mode strip"), HasSubstr("--gateway_base")));
   hosts_.SetOpenPorts({8888});
   EXPECT_THAT(Ask(Get("/tb/node/n1/own/x", "", "head:6006"))->Hear(),
               HasSubstr("Location: //head:8888/x\r\n"));

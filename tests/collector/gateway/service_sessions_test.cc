@@ -242,12 +242,11 @@ TEST_F(ServiceSessionsTest, AModeThatNobodyNamedIsAnOriginOfItsOwn) {
   EXPECT_EQ(granted.url(), "http://head:6060/tb/node/node1/tensorboard/");
 }
 
-TEST_F(ServiceSessionsTest, TheOwnPortIsThere) {
-  const ServiceStatus own = StatusOf("head", "collector");
-  EXPECT_EQ(own.port, 6060);
-  EXPECT_EQ(own.state, ServiceState::kLive);
-  EXPECT_EQ(own.session, 0u);
-  EXPECT_TRUE(own.own);
+TEST_F(ServiceSessionsTest, TheOwnPortIsNobodysAndNoService) {
+  EXPECT_FALSE(board_.Get()->services.contains({"head", "collector"}));
+  Process node(this, "node1");
+  node.claim()->set_wish(6060);
+  EXPECT_THAT(node.Welcomed().Claim().conflict(), HasSubstr("head/collector"));
 }
 
 TEST_F(ServiceSessionsTest, AConflictIsTold) {

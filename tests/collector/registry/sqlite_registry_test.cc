@@ -1,12 +1,16 @@
 #include "collector/registry/sqlite_registry.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
+#include "common/user_name.h"
 #include "tests/collector/registry/registry_contract.h"
 
 namespace tributary {
@@ -65,6 +69,19 @@ TEST(SqliteRegistryTest, Open_WithoutTheDirectoryFails) {
   const auto registry = SqliteRegistry::Open(directory.path() + "/none");
   EXPECT_FALSE(registry.ok());
   EXPECT_THAT(registry.status().message(), HasSubstr("/none/registry.sqlite"));
+}
+
+TEST(SqliteRegistryTest, Open_WhereItMayNotWriteNamesWhoMay) {
+  Directory directory;
+  ASSERT_TRUE(SqliteRegistry::Open(directory.path()).ok());
+  const std::string file = directory.path() + "/registry.sqlite";
+  ASSERT_EQ(::chmod(file.c_str(), 0444), 0);
+  if (::access(file.c_str(), W_OK) == 0) GTEST_SKIP() << "this user may write everywhere";
+  const auto registry = SqliteRegistry::Open(directory.path());
+  EXPECT_TRUE(absl::IsPermissionDenied(registry.status())) << registry.status();
+  EXPECT_THAT(registry.status().message(),
+              HasSubstr(absl::StrCat("registry.sqlite: permission denied: it belongs to ",
+                                     UserName(::geteuid()), ", and this process runs as ")));
 }
 
 TEST(SqliteRegistryTest, Malformed_FileIsDataLoss) {

@@ -141,8 +141,7 @@ TEST_F(ClusterTest, BadPagesAre400AndUnknownNodesAreNone) {
 TEST_F(ClusterTest, ServicesOfNodesAndNodesThatOnlyHaveServices) {
   ServiceSnapshot services;
   const auto add = [&services](const std::string& node, const std::string& service, uint16_t port,
-                               ServiceMode mode, ServiceState state, uint64_t session,
-                               bool own = false) {
+                               ServiceMode mode, ServiceState state, uint64_t session) {
     ServiceStatus status;
     status.node = node;
     status.service = service;
@@ -150,15 +149,12 @@ TEST_F(ClusterTest, ServicesOfNodesAndNodesThatOnlyHaveServices) {
     status.mode = mode;
     status.state = state;
     status.session = session;
-    status.own = own;
     status.since = absl::FromUnixSeconds(1'700'000'000);
     services.services[{node, service}] = std::move(status);
   };
   add("a", "tensorboard", 6006, ServiceMode::kKeep, ServiceState::kLive, 1);
   add("aa", "jupyter", 6007, ServiceMode::kHost, ServiceState::kStarting, 2);
   add("aa", "old", 6008, ServiceMode::kStrip, ServiceState::kStale, 0);
-  add("c", "collector", 6009, ServiceMode::kHost, ServiceState::kLive, 0, true);
-  add("head", "collector", 6010, ServiceMode::kHost, ServiceState::kLive, 0, true);
   services.conflicts.push_back({"port", "6006", {"a/tensorboard", "aa/jupyter"}, "aa has 6007"});
   services_.Publish(std::make_shared<ServiceSnapshot>(std::move(services)));
 
@@ -170,8 +166,7 @@ TEST_F(ClusterTest, ServicesOfNodesAndNodesThatOnlyHaveServices) {
   EXPECT_THAT(aa, HasSubstr(R"("name":"aa","state":"connected")"));
   EXPECT_THAT(aa, HasSubstr(R"("url":"/node/aa/jupyter/","mode":"host")"));
   EXPECT_THAT(aa, HasSubstr(R"("mode":"strip","state":"stale")"));
-  EXPECT_THAT(Json("/api/v1/cluster?node=c"), HasSubstr(R"("url":"/","mode":"host")"));
-  EXPECT_THAT(Json("/api/v1/cluster?node=head"), HasSubstr(R"("nodes":[])"));
+  EXPECT_THAT(Json("/api/v1/cluster?node=c"), HasSubstr(R"("services":[])"));
   // Among the others, by name.
   EXPECT_THAT(Json("/api/v1/cluster?limit=1&after=a"), HasSubstr(R"("name":"aa")"));
 }
