@@ -279,9 +279,9 @@ int RunCommand::Finish(const absl::Status& outcome) {
   // Told to stop in the middle of nothing: no loss, no failure.
   if (absl::IsDeadlineExceeded(outcome) && left->empty()) code = kExitGood;
   if (code != kExitGood) PrintError(world_, outcome.message());
-  // An agent that was never let in does not know what the collector has of the files.
-  if (absl::IsFailedPrecondition(outcome) && progress->node.empty()) {
-    return child_exit_.value_or(kExitFailed);
+  // An agent that was refused, and never let in, does not know what the collector has of the files.
+  if (!outcome.ok() && progress->node.empty() && progress->refusals_total > 0) {
+    return child_exit_.value_or(left->empty() ? code : kExitFailed);
   }
   if (!left->empty()) {
     PrintLeft(*left);

@@ -51,6 +51,7 @@ def test_a_second_live_agent_says_who_is_there_and_ends(site, tmp_path):
     assert second.wait(30) == 1
     for program in (second, once):
         assert f"pid {first.pid}" in program.text() and "one agent is enough for it" in program.text(), program.text()
+        assert "for the other one to end" in program.text() and "left: " not in program.text(), program.text()
         assert len([line for line in program.text().splitlines() if "will try again" in line]) == 1, program.text()
     assert command.wait(30) == 5
     assert first.running()
